@@ -1,0 +1,64 @@
+"""Keep the ultrasound sector, take everything outside it from somewhere else.
+
+Names are loaded on first use (PEP 562), so that importing sectoraug imports no torch, kornia or
+albumentations.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from sectoraug import fills as fills
+    from sectoraug.losses import WeightedBackMixLoss as WeightedBackMixLoss
+    from sectoraug.losses import backmix_weights as backmix_weights
+    from sectoraug.plugins.albumentations import BackMix as BackMix
+    from sectoraug.plugins.albumentations import BlackBackground as BlackBackground
+    from sectoraug.plugins.albumentations import BlurBackground as BlurBackground
+    from sectoraug.plugins.albumentations import DimBackground as DimBackground
+    from sectoraug.plugins.albumentations import NoiseBackground as NoiseBackground
+    from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
+    from sectoraug.pool import BackgroundPool as BackgroundPool
+    from sectoraug.sectors.clips import read_clip as read_clip
+    from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
+    from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
+    from sectoraug.sectors.motion import sector_from_clip as sector_from_clip
+    from sectoraug.swap import blacken_sector as blacken_sector
+    from sectoraug.swap import swap_background as swap_background
+
+_HOME = {
+    "BackMix": "plugins.albumentations",
+    "BackgroundPool": "pool",
+    "BlackBackground": "plugins.albumentations",
+    "BlurBackground": "plugins.albumentations",
+    "DimBackground": "plugins.albumentations",
+    "NoiseBackground": "plugins.albumentations",
+    "SectorEstimate": "sectors.motion",
+    "SectorNotFound": "sectors.motion",
+    "ShuffleBackground": "plugins.albumentations",
+    "WeightedBackMixLoss": "losses",
+    "backmix_weights": "losses",
+    "blacken_sector": "swap",
+    "read_clip": "sectors.clips",
+    "sector_from_clip": "sectors.motion",
+    "swap_background": "swap",
+}
+
+__all__ = [*sorted(_HOME), "__version__", "fills"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "fills":
+        return import_module("sectoraug.fills")
+    if name not in _HOME:
+        raise AttributeError(f"module 'sectoraug' has no attribute {name!r}")
+    value = getattr(import_module(f"sectoraug.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

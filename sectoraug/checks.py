@@ -1,0 +1,188 @@
+"""Every argument error, in one sentence each: what came, what was expected, what to do.
+
+Messages name types, dtypes and shapes, never pixel values, so that they can be logged.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+UINT8 = np.dtype(np.uint8)
+FLOAT32 = np.dtype(np.float32)
+BOOL = np.dtype(np.bool_)
+
+Image = NDArray[Any]
+"""(H, W), (H, W, 1) or (H, W, 3), uint8 or float32."""
+Sector = NDArray[Any]
+"""(H, W), bool or uint8; nonzero inside the ultrasound sector."""
+
+
+def describe(value: object) -> str:
+    """Name a value by type, dtype and shape, without its contents."""
+    if value is None:
+        return "None"
+    if isinstance(value, np.ndarray):
+        return f"a {value.dtype} array of shape {value.shape}"
+    kind = type(value)
+    module = kind.__module__.split(".")[0]
+    name = kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
+    shape = getattr(value, "shape", None)
+    return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
+
+
+def image(value: Any, name: str = "image") -> None:
+    """Raise unless `value` is one image: (H, W), (H, W, 1) or (H, W, 3), uint8 or finite float32."""
+    _pixels(value, name)
+    shape = value.shape
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)) or 0 in shape:
+        raise ValueError(
+            f"{name} is {describe(value)}; expected (H, W), (H, W, 1) or (H, W, 3): "
+            "move the channels last, and give clips as (T, H, W) or (T, H, W, C) under `images`."
+        )
+
+
+def clip(value: Any, name: str = "images") -> None:
+    """Raise unless `value` is a clip: (T, H, W), (T, H, W, 1) or (T, H, W, 3), uint8 or finite float32."""
+    _pixels(value, name)
+    shape = value.shape
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)) or 0 in shape:
+        raise ValueError(
+            f"{name} is {describe(value)}; expected (T, H, W), (T, H, W, 1) or (T, H, W, 3): "
+            "stack the frames first and move the channels last."
+        )
+
+
+def _pixels(value: Any, name: str) -> None:
+    if not isinstance(value, np.ndarray):
+        raise TypeError(
+            f"{name} is {describe(value)}; expected a NumPy array with channels last: "
+            "convert it first, and keep the swap before any conversion to tensors."
+        )
+    if value.dtype == UINT8:
+        return
+    if value.dtype != FLOAT32:
+        raise TypeError(
+            f"{name} is {describe(value)}; expected uint8 or float32: "
+            f"use {name}.astype(np.float32), or scale it to 0..255 and use astype(np.uint8)."
+        )
+    # The sum of finite values can overflow, so only a suspicious sum pays for the exact test.
+    if not np.isfinite(value.sum()) and not np.isfinite(value).all():
+        raise ValueError(
+            f"{name} is {describe(value)} with NaN or infinite pixels; expected finite ones: "
+            "find the file or the transform that makes them, or use np.nan_to_num."
+        )
+
+
+def sector(value: Any, size: tuple[int, ...] | None = None, name: str = "sector") -> NDArray[np.uint8]:
+    """Return `value` as contiguous uint8 bytes, nonzero inside; raise if it is no usable sector.
+
+    `size` is the (H, W) of the image that it belongs to. An empty sector raises: see `sector_or_none`.
+    """
+    inside = sector_or_none(value, size, name)
+    if inside is None:
+        came = "None" if value is None else f"{describe(value)} of zeros"
+        raise ValueError(
+            f"{name} is missing ({came}); expected a sector, nonzero inside: "
+            'give this image a sector, or use missing="skip" to leave such images as they are.'
+        )
+    return inside
+
+
+def sector_or_none(
+    value: Any, size: tuple[int, ...] | None = None, name: str = "sector"
+) -> NDArray[np.uint8] | None:
+    """Like `sector`, but None for a missing one: None itself, or all zero."""
+    if value is None:
+        return None
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{name} is {describe(value)}; expected a NumPy array (H, W): convert it first.")
+    if value.ndim == 3 and value.shape[2] == 1:
+        value = value[:, :, 0]
+    if value.ndim != 2:
+        raise ValueError(
+            f"{name} is {describe(value)}; expected one (H, W) plane: "
+            f"use {name}[..., 0] if all planes are alike."
+        )
+    if size is not None and value.shape != size:
+        raise ValueError(
+            f"{name} is {describe(value)} but its image is {size[0]} x {size[1]} pixels; "
+            "expected the same height and width: send the sector through the same resize, crop and "
+            "rotation as the image (as `mask`, or named in additional_targets)."
+        )
+    if value.dtype == BOOL:
+        inside = value.view(np.uint8)
+        if not inside.flags.c_contiguous:
+            inside = np.ascontiguousarray(inside)
+        return inside if inside.size and cv2.hasNonZero(inside) else None
+    if value.dtype != UINT8:
+        raise TypeError(
+            f"{name} is {describe(value)}; expected bool, or uint8 of 0/1 or 0/255: use {name} > 0."
+        )
+    highest = value.max() if value.size else 0
+    if highest == 0:
+        return None
+    if highest != 1 and not _is_0_or_255(value):
+        raise ValueError(
+            f"{name} is {describe(value)} with values other than 0/1 or 0/255; expected a binary "
+            f"sector: resize and rotate it with nearest-neighbour interpolation, or use {name} > 127."
+        )
+    return value if value.flags.c_contiguous else np.ascontiguousarray(value)
+
+
+def _is_0_or_255(value: NDArray[np.uint8]) -> bool:
+    # As signed bytes 255 is -1, so two fast reductions tell; comparing makes an array.
+    signed = value.view(np.int8)
+    return bool(signed.max() <= 0 and signed.min() == -1)
+
+
+def alike(value: Any, reference: NDArray[Any], name: str, what: str = "the image") -> None:
+    """Raise unless `value` has the dtype and shape of `reference`."""
+    if isinstance(value, np.ndarray):
+        if value.dtype == reference.dtype and value.shape == reference.shape:
+            return
+        came, expected = describe(value), describe(reference)
+        raise ValueError(
+            f"{name} is {came} but {what} is {expected}; expected the same dtype and shape: "
+            f"convert {name} with astype, a channel axis, or a resize."
+        )
+    raise TypeError(
+        f"{name} is {describe(value)}; expected a NumPy array like {what} ({describe(reference)})."
+    )
+
+
+def output(value: Any, image: NDArray[Any], *inputs: NDArray[Any]) -> None:
+    """Raise unless `value` is a writable, contiguous array like `image`, apart from all inputs."""
+    alike(value, image, "out")
+    flags = value.flags
+    if not (flags.c_contiguous and flags.writeable):
+        raise ValueError(
+            f"out is {describe(value)}, strided or read-only; expected a writable C-contiguous array: "
+            "use np.empty_like(image)."
+        )
+    for array in (image, *inputs):
+        both_own = value.base is None and array.base is None
+        if value is array or (not both_own and np.may_share_memory(value, array)):
+            raise ValueError(
+                "out shares memory with an input; expected memory of its own, as inputs are never "
+                "written to: use np.empty_like(image)."
+            )
+
+
+def choice(value: Any, options: tuple[str, ...], name: str) -> str:
+    """Return `value` if it is one of `options`."""
+    if value not in options:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, options))}.")
+    return str(value)
+
+
+def number(value: Any, low: float, high: float, name: str) -> float:
+    """Return `value` as float if it is a real number in [low, high]."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {describe(value)}; expected a number in [{low:g}, {high:g}].")
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value}; expected a number in [{low:g}, {high:g}].")
+    return float(value)

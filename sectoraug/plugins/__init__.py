@@ -1,0 +1,1 @@
+"""One host library a file; nothing else in the package imports that library."""

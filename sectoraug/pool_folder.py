@@ -1,0 +1,166 @@
+"""How a pool lies on disk: raw arrays, their checksums and a manifest, whole or not at all.
+
+pool.json          format, n, shape (H, W[, C]) and dtype of a background, CRC-32 of checksums.bin
+backgrounds.bin    (N, H, W[, C]) in that dtype
+sectors.bin        (N, ceil(H*W/8)) uint8, bit-packed
+checksums.bin      (N,) little-endian uint32, CRC-32 of each donor's background and sector
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug import checks
+
+_FORMAT = 1
+_FILES = ("backgrounds.bin", "sectors.bin", "checksums.bin")
+
+
+def checksum_of(background: NDArray[Any], packed: NDArray[np.uint8]) -> int:
+    """CRC-32 of one donor."""
+    return zlib.crc32(np.ascontiguousarray(packed).data, zlib.crc32(np.ascontiguousarray(background).data))
+
+
+def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.uint32]]:
+    """Map backgrounds, packed sectors and checksums read-only; raise for a folder that is not whole."""
+    about = _read_manifest(folder)
+    n, shape = about["n"], tuple(about["shape"])
+    packed = (shape[0] * shape[1] + 7) // 8
+    kinds = ((about["dtype"], (n, *shape)), ("u1", (n, packed)), ("<u4", (n,)))
+    arrays = []
+    for name, (dtype, full_shape) in zip(_FILES, kinds, strict=True):
+        path = folder / name
+        expected = np.dtype(dtype).itemsize * int(np.prod(full_shape))
+        found = path.stat().st_size if path.is_file() else 0
+        if found != expected:
+            raise ValueError(
+                f"{path} holds {found} bytes; expected {expected}: the pool is damaged, build it again."
+            )
+        # Plain views: rows of a np.memmap are slow to make.
+        arrays.append(np.asarray(np.memmap(path, dtype, "r", shape=full_shape)))
+    return arrays[0], arrays[1], arrays[2]
+
+
+class Writer:
+    """Takes donors one at a time and holds them to the first one's dtype and channels."""
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.first: NDArray[Any] | None = None
+
+    def add(self, background: NDArray[Any], packed: NDArray[np.uint8], name: str) -> None:
+        if self.first is None:
+            self.first = np.empty_like(background)
+        checks.alike(background, self.first, name, "the pool's first donor")
+        self.write(background, packed)
+        self.n += 1
+
+    def write(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
+        raise NotImplementedError
+
+    def finish(self) -> None:
+        """Called once, after the last donor."""
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing to clean up."""
+
+
+class MemoryWriter(Writer):
+    def __init__(self, capacity: int) -> None:
+        super().__init__()
+        self.capacity = capacity
+
+    def write(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
+        if self.n == 0:
+            self.backgrounds = np.empty((self.capacity, *background.shape), background.dtype)
+            self.sectors = np.empty((self.capacity, *packed.shape), np.uint8)
+        self.backgrounds[self.n] = background
+        self.sectors[self.n] = packed
+
+    def finish(self) -> None:
+        self.backgrounds = self.backgrounds[: self.n]
+        self.sectors = self.sectors[: self.n]
+        self.backgrounds.flags.writeable = self.sectors.flags.writeable = False
+
+
+class FolderWriter(Writer):
+    """Writes beside the folder under a temporary name; `finish` gives it its own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder.absolute()
+        if self.folder.exists():
+            raise FileExistsError(
+                f"{self.folder} exists; expected a new folder for the pool: choose another, or remove it."
+            )
+
+    def __enter__(self) -> FolderWriter:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        self.part = self.folder.with_name(f"{self.folder.name}.{secrets.token_hex(4)}.part")
+        self.part.mkdir(mode=0o700)
+        self.files = [open(self.part / name, "wb", opener=_owner_only) for name in _FILES]
+        return self
+
+    def write(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
+        checksum = np.array(checksum_of(background, packed), "<u4")
+        for file, array in zip(self.files, (background, packed, checksum), strict=True):
+            file.write(np.ascontiguousarray(array).tobytes())
+
+    def finish(self) -> None:
+        for file in self.files:
+            file.flush()
+            os.fsync(file.fileno())
+        assert self.first is not None
+        about: dict[str, Any] = {
+            "format": _FORMAT,
+            "n": self.n,
+            "shape": list(self.first.shape),
+            "dtype": self.first.dtype.newbyteorder("<").str,
+            "checksums": zlib.crc32((self.part / "checksums.bin").read_bytes()),
+        }
+        with open(self.part / "pool.json", "w", opener=_owner_only) as manifest:
+            json.dump(about, manifest)
+        self.part.rename(self.folder)
+
+    def __exit__(self, *exc: object) -> None:
+        for file in self.files:
+            file.close()
+        shutil.rmtree(self.part, ignore_errors=True)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / "pool.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{folder} holds no pool.json; expected a folder written by BackgroundPool.save."
+        )
+    try:
+        about: dict[str, Any] = json.loads(path.read_text())
+        newer = about["format"] != _FORMAT
+        intact = zlib.crc32((folder / "checksums.bin").read_bytes()) == about["checksums"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{folder} is damaged ({error!r}); build the pool again.") from error
+    if newer:
+        raise ValueError(
+            f"{folder} has pool format {about['format']}; expected {_FORMAT}: update sectoraug, or "
+            "build the pool again."
+        )
+    if not intact:
+        raise ValueError(f"{folder} has changed checksums; the pool is damaged, build it again.")
+    return about

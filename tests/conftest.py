@@ -1,0 +1,49 @@
+"""Shared material: small images with two kinds of sector, and the switches of the host libraries."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+os.environ["ALBUMENTATIONS_OFFLINE"] = "1"
+os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import sectoraug as sa
+
+HEIGHT, WIDTH = 40, 48
+
+
+def triangle(apex_x: int) -> np.ndarray:
+    sector = np.zeros((HEIGHT, WIDTH), np.uint8)
+    corners = np.array([[apex_x, 4], [4, HEIGHT - 6], [WIDTH - 5, HEIGHT - 6]])
+    cv2.fillPoly(sector, [corners], 1)
+    return sector
+
+
+@pytest.fixture(scope="session")
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(1, 256, (12, HEIGHT, WIDTH), dtype=np.uint8)
+
+
+@pytest.fixture(scope="session")
+def sectors() -> np.ndarray:
+    return np.stack([triangle(14 + 2 * k) for k in range(12)])
+
+
+@pytest.fixture(scope="session")
+def pool(images: np.ndarray, sectors: np.ndarray) -> sa.BackgroundPool:
+    return sa.BackgroundPool.from_arrays(images, sectors)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("SECTORAUG_REAL_DATA")
+    if not folder:
+        pytest.skip("SECTORAUG_REAL_DATA names no folder of real clips")
+    return Path(folder)
