@@ -26,7 +26,7 @@ def describe(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, np.ndarray):
-        return f"a {value.dtype} array of shape {value.shape}"
+        return f"{'an' if value.dtype.kind == 'i' else 'a'} {value.dtype} array of shape {value.shape}"
     kind = type(value)
     module = kind.__module__.split(".")[0]
     name = kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
@@ -77,17 +77,22 @@ def _pixels(value: Any, name: str) -> None:
         )
 
 
-def sector(value: Any, size: tuple[int, ...] | None = None, name: str = "sector") -> NDArray[np.uint8]:
+def sector(
+    value: Any,
+    size: tuple[int, ...] | None = None,
+    name: str = "sector",
+    else_do: str = "leave this image out",
+) -> NDArray[np.uint8]:
     """Return `value` as contiguous uint8 bytes, nonzero inside; raise if it is no usable sector.
 
-    `size` is the (H, W) of the image that it belongs to. An empty sector raises: see `sector_or_none`.
+    `size` is the (H, W) of the image that it belongs to, `else_do` what helps where it has none.
     """
     inside = sector_or_none(value, size, name)
     if inside is None:
         came = "None" if value is None else f"{describe(value)} of zeros"
         raise ValueError(
             f"{name} is missing ({came}); expected a sector, nonzero inside: "
-            'give this image a sector, or use missing="skip" to leave such images as they are.'
+            f"give this image a sector, or {else_do}."
         )
     return inside
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -71,24 +71,39 @@ class BackgroundPool:
     # -- building ---------------------------------------------------------------------------------
 
     @classmethod
-    def from_arrays(cls, images: Any, sectors: Any, *, skip_invalid: bool = False) -> BackgroundPool:
-        """Build a pool in memory from images of one size.
+    def from_arrays(
+        cls,
+        images: Any,
+        sectors: Any,
+        *,
+        size: tuple[int, int] | None = None,
+        resize: str = "raise",
+        skip_invalid: bool = False,
+    ) -> BackgroundPool:
+        """Build a pool in memory.
 
         Args:
-            images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), uint8 or float32.
-            sectors: (N, H, W), bool or uint8 of 0/1 or 0/255.
+            images: (N, H, W), (N, H, W, 1) or (N, H, W, 3), uint8 or float32; or a list of images.
+            sectors: (N, H, W), bool or uint8 of 0/1 or 0/255; or a list of sectors.
+            size: (height, width) of the pool in pixels; None for that of the first image.
+            resize: "stretch", "pad" or "raise", as in `from_files`.
             skip_invalid: leave out donors with a missing or full-frame sector, and count them in
                 `skipped`, instead of raising.
         """
-        images, sectors = _stack(images, "images"), _stack(sectors, "sectors")
+        checks.choice(resize, RESIZE, "resize")
+        for name, arrays in (("images", images), ("sectors", sectors)):
+            if not isinstance(arrays, (np.ndarray, list, tuple)):
+                raise TypeError(
+                    f"{name} is {checks.describe(arrays)}; expected a NumPy array or a list of them."
+                )
         if len(images) != len(sectors):
             raise ValueError(
                 f"there are {len(images)} images and {len(sectors)} sectors; expected one sector an image."
             )
-        if images.ndim not in (3, 4):
-            raise ValueError(f"images is {checks.describe(images)}; expected (N, H, W) or (N, H, W, C).")
+        if size is None and len(images):
+            size = np.shape(images[0])[:2]
         pairs = ((f"donor {index}", lambda i=index: (images[i], sectors[i])) for index in range(len(images)))
-        return cls._build(pairs, len(images), images.shape[1:3], "raise", skip_invalid, None, False)
+        return cls._build(pairs, len(images), size or (0, 0), resize, skip_invalid, None, False)
 
     @classmethod
     def from_files(
@@ -321,25 +336,11 @@ def _renamed(pool: BackgroundPool, key: str) -> BackgroundPool:
     return pool
 
 
-def _stack(arrays: Any, name: str) -> NDArray[Any]:
-    if isinstance(arrays, np.ndarray):
-        return arrays
-    if not isinstance(arrays, Sequence) or isinstance(arrays, (str, bytes)):
-        raise TypeError(f"{name} is {checks.describe(arrays)}; expected a NumPy array or a list of them.")
-    shapes = {np.shape(array) for array in arrays}
-    if len(shapes) > 1:
-        raise ValueError(
-            f"{name} has {len(shapes)} different shapes; expected one: resize them first, or use "
-            "BackgroundPool.from_files(..., size=...)."
-        )
-    return np.stack(arrays) if arrays else np.zeros((0, 0, 0), np.uint8)
-
-
 def _donor(
     image: Any, sector: Any, size: tuple[int, int], resize: str, name: str
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     checks.image(image, name)
-    inside = checks.sector(sector, image.shape[:2], f"the sector of {name}")
+    inside = checks.sector(sector, image.shape[:2], f"the sector of {name}", "use skip_invalid=True")
     if cv2.countNonZero(inside) == inside.size:
         raise ValueError(
             f"the sector of {name} fills the whole frame; expected a donor with some background: "

@@ -67,9 +67,12 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
             result[key] = self._swap(key, data[key], inside, visible, sampled)
         if "backmixed" in data:
             result["backmixed"] = True
+        given = data[self.sector_key]
         if visible is not inside:
-            given = data[self.sector_key]
             result[self.sector_key] = given * (visible.reshape(given.shape) != 0)
+        elif not given.flags.c_contiguous:
+            # AlbumentationsX flips by negative strides, which torch refuses to collate.
+            result[self.sector_key] = np.ascontiguousarray(given)
         return result
 
     def _swap(
@@ -124,7 +127,7 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
                 f"expected one an image: call transform(image=image, {self.sector_key}=sector), or use "
                 'missing="skip".'
             )
-        return checks.sector(given, size, self.sector_key)
+        return checks.sector(given, size, self.sector_key, 'use missing="skip" to leave it as it is')
 
     def _check_siblings(self) -> None:
         """Raise, at the first call, if a geometric transform before this one leaves the sector behind."""
@@ -153,6 +156,9 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
             return SampledParams(params=self._drawn(sampling.py_random, seeded, data))
 
     else:
+
+        def update_transform_params(self, params: Any, data: Any) -> dict[str, Any]:
+            return dict(params)  # the host's own adds a shape that is not used, and needs an image
 
         def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, Any]:
             return self._drawn(self.py_random, self.seed is not None, data)

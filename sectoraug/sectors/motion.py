@@ -22,7 +22,7 @@ class SectorNotFound(ValueError):
 
 @dataclass(frozen=True)
 class SectorEstimate:
-    """A sector found in a clip."""
+    """A sector found in a clip, and how sure the method is of it."""
 
     sector: NDArray[np.bool_]
     """(H, W); True inside."""
@@ -67,8 +67,8 @@ def sector_from_clip(
 
     Args:
         frames: (T, H, W) or (T, H, W, 3) uint8, T >= 2.
-        method: "threshold" (all that moves), "filled" (its largest piece, cleaned by an opening,
-            holes closed) or "hull" (the convex hull of that).
+        method: "threshold" (all that moves), "filled" (opened, holes closed, largest piece) or
+            "hull" (the convex hull of that).
         level: mean absolute difference in grey levels above which a pixel moves.
         opening_px: side of the square that cuts off what hangs on by less.
         smallest: share of the frame, in 0..1, under which no sector is believed.
@@ -81,7 +81,7 @@ def sector_from_clip(
     """
     checks.choice(method, METHODS, "method")
     moving = mean_absolute_difference(frames) > level
-    filled = _largest_piece(_opened(ndimage.binary_fill_holes(moving), opening_px))
+    filled = _largest_piece(ndimage.binary_fill_holes(_opened(moving, opening_px)))
     if filled.sum() < smallest * filled.size:
         raise SectorNotFound(
             f"the largest moving piece covers {filled.mean():.1%} of the frame; expected at least "

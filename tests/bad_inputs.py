@@ -1,0 +1,133 @@
+"""Bad inputs and their sentences: the cases of test_bad_inputs.py and the table of docs/bad-input.md.
+
+`python tests/bad_inputs.py` rewrites the page.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import albumentations as A
+import numpy as np
+import torch
+
+import sectoraug as sa
+
+PAGE = Path(__file__).parent.parent / "docs" / "bad-input.md"
+
+IMAGE = np.full((8, 8), 5, np.uint8)
+SECTOR = np.zeros((8, 8), np.uint8)
+SECTOR[2:6, 2:6] = 1
+BACKGROUND = np.where(SECTOR, 0, 7).astype(np.uint8)
+POOL = sa.BackgroundPool.from_arrays(np.stack([IMAGE, IMAGE]), np.stack([SECTOR, SECTOR]))
+NAN = IMAGE.astype(np.float32)
+NAN[0, 0] = np.nan
+SOFT = SECTOR * np.uint8(100)
+
+
+def mix(image: Any = IMAGE, **data: Any) -> Any:
+    return sa.BackMix(POOL)(image=image, **data)
+
+
+def swap(image: Any = IMAGE, sector: Any = SECTOR, background: Any = BACKGROUND) -> Any:
+    return sa.swap_background(image, sector, background)
+
+
+def pool(images: Any = (IMAGE,), sectors: Any = (SECTOR,)) -> Any:
+    return sa.BackgroundPool.from_arrays(list(images), list(sectors))
+
+
+def colour_pool() -> sa.BackgroundPool:
+    return pool([np.stack([IMAGE] * 3, 2)])
+
+
+def flipped_without_key() -> Any:
+    train = A.Compose([A.HorizontalFlip(p=1), sa.BackMix(POOL, sector_key="sector")])
+    return train(image=IMAGE, sector=SECTOR)
+
+
+def corrupt_file() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "broken.png")
+        path.write_bytes(b"no image")
+        sa.BackgroundPool.from_files([path], [path], size=(8, 8), progress=False)
+
+
+CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
+    ("no sector in the call", lambda: mix(), ValueError),
+    ("sector None", lambda: mix(mask=None), ValueError),
+    ("sector all zero", lambda: mix(mask=np.zeros_like(SECTOR)), ValueError),
+    ("sector of another size", lambda: mix(mask=SECTOR[:6]), ValueError),
+    ("sector with soft edges", lambda: mix(mask=SOFT), ValueError),
+    ("sector of another dtype", lambda: mix(mask=SECTOR.astype(np.int64)), TypeError),
+    ("3-channel sector", lambda: mix(mask=np.stack([SECTOR] * 3, 2)), ValueError),
+    ("sector as tensor", lambda: mix(mask=torch.from_numpy(SECTOR)), TypeError),
+    ("sector left behind by a flip", flipped_without_key, ValueError),
+    ("no image in the call", lambda: sa.BackMix(POOL)(mask=SECTOR), ValueError),
+    ("image as tensor", lambda: swap(torch.from_numpy(IMAGE)), TypeError),
+    ("image of another dtype", lambda: swap(IMAGE.astype(np.float64)), TypeError),
+    ("image with NaN", lambda: swap(NAN, background=BACKGROUND.astype(np.float32)), ValueError),
+    ("channels first", lambda: swap(np.stack([IMAGE] * 3)), ValueError),
+    ("background of another size", lambda: swap(background=BACKGROUND[:6]), ValueError),
+    ("background of another dtype", lambda: swap(background=BACKGROUND.astype(np.float32)), ValueError),
+    ("no pool", lambda: sa.BackMix([IMAGE]), TypeError),
+    ("empty pool", lambda: pool([], []), ValueError),
+    ("images and sectors do not pair", lambda: pool([IMAGE, IMAGE], [SECTOR]), ValueError),
+    ("donors of different sizes", lambda: pool([IMAGE, IMAGE[:6]], [SECTOR, SECTOR[:6]]), ValueError),
+    ("donor without sector", lambda: pool(sectors=[np.zeros_like(SECTOR)]), ValueError),
+    ("donor without background", lambda: pool(sectors=[np.ones_like(SECTOR)]), ValueError),
+    ("corrupt file", corrupt_file, OSError),
+    ("pool of another dtype", lambda: mix(IMAGE / np.float32(255), mask=SECTOR), ValueError),
+    (
+        "pool of other channels",
+        lambda: sa.BackMix(colour_pool())(image=IMAGE, mask=SECTOR),
+        ValueError,
+    ),
+    (
+        "pool of another size",
+        lambda: mix(np.zeros((9, 9), np.uint8), mask=np.eye(9, dtype=np.uint8)),
+        ValueError,
+    ),
+    ("pool_index out of range", lambda: mix(mask=SECTOR, pool_index=2), ValueError),
+    (
+        "only the image itself in the pool",
+        lambda: sa.BackMix(pool())(image=IMAGE, mask=SECTOR, pool_index=0),
+        ValueError,
+    ),
+    ("probability out of range", lambda: sa.BackMix(POOL, p=1.5), ValueError),
+    ("unknown option", lambda: sa.BackMix(POOL, missing="ignore"), ValueError),
+    ("loss weights below zero", lambda: sa.WeightedBackMixLoss(lam=2.0, fraction=0.6), ValueError),
+    ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
+]
+
+
+def sentence(call: Callable[[], Any]) -> str:
+    """What a call raises, without the parts that change from run to run."""
+    try:
+        call()
+    except Exception as error:
+        return str(error).replace(tempfile.gettempdir(), "").replace("\n", " ")
+    raise AssertionError("nothing was raised")
+
+
+def page() -> str:
+    rows = []
+    for name, call, _ in CASES:
+        said = sentence(call)
+        if "broken.png" in said:
+            said = said[said.index("broken.png") :]
+        rows.append(f"| {name} | {said} |".replace("*", r"\*"))
+    return (
+        "# Bad input\n\n"
+        "Nothing is repaired quietly. Each of these raises one sentence: what came, what was expected,\n"
+        "what to do. Inputs stay as they were, and sentences name dtypes and shapes, never pixels.\n"
+        "This table is made by `python tests/bad_inputs.py`; a test holds it to the code.\n\n"
+        "| what came | what is said |\n|---|---|\n" + "\n".join(rows) + "\n"
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

@@ -1,0 +1,94 @@
+"""Which donors a DataLoader's workers draw, as JSON on stdout; run by test_seeding.py.
+
+A script of its own, so that workers started by spawn can import it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import albumentations as A
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+
+import sectoraug as sa
+
+N = 24
+SIZE = (6, 6)
+
+
+def make_pool() -> sa.BackgroundPool:
+    """250 donors; the grey level of a background tells its index."""
+    images = np.empty((250, *SIZE), np.uint8)
+    images[:] = np.arange(1, 251, dtype=np.uint8)[:, None, None]
+    return sa.BackgroundPool.from_arrays(images, np.broadcast_to(sector(), images.shape))
+
+
+def sector() -> np.ndarray:
+    inside = np.zeros(SIZE, bool)
+    inside[2:4] = True
+    return inside
+
+
+class Frames(Dataset):
+    def __init__(self, compose_seed: int | None) -> None:
+        self.transform = A.Compose([sa.BackMix(make_pool())], seed=compose_seed)
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, index: int) -> tuple[int, int]:
+        out = self.transform(image=np.zeros(SIZE, np.uint8), mask=sector().view(np.uint8))
+        worker = get_worker_info()
+        return int(out["image"][0, 0]) - 1, -1 if worker is None else worker.id
+
+
+def epochs(context: str | None, persistent: bool, compose_seed: int | None) -> list[list[list[int]]]:
+    """Two epochs of [donors, worker ids]; `context` None stays in the main process."""
+    loader = DataLoader(
+        Frames(compose_seed),
+        batch_size=4,
+        num_workers=0 if context is None else 2,
+        multiprocessing_context=context,
+        persistent_workers=persistent,
+    )
+    drawn = []
+    for _ in range(2):
+        batches = [[part.tolist() for part in batch] for batch in loader]
+        drawn.append([[value for batch in batches for value in batch[part]] for part in (0, 1)])
+    return drawn
+
+
+def two_runs(context: str | None, persistent: bool, compose_seed: int | None) -> list:
+    runs = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        runs.append(epochs(context, persistent, compose_seed))
+    return runs
+
+
+def rank_process(rank: int, store: str, context: str) -> None:
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    drawn = [epochs(None, False, None), epochs(context, False, None), epochs(context, False, 7)]
+    with open(f"{store}.{rank}", "w") as file:
+        json.dump(drawn, file)
+    torch.distributed.destroy_process_group()
+
+
+def two_ranks(context: str) -> list:
+    with tempfile.TemporaryDirectory() as folder:
+        store = os.path.join(folder, "store")
+        torch.multiprocessing.spawn(rank_process, (store, context), nprocs=2)
+        return [json.load(open(f"{store}.{rank}")) for rank in (0, 1)]
+
+
+if __name__ == "__main__":
+    call, *arguments = json.loads(sys.argv[1])
+    print(json.dumps(globals()[call](*arguments)))
