@@ -39,7 +39,7 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
         self.sector_key = sector_key
         self.missing = checks.choice(missing, ("raise", "skip"), "missing")
         self._draws = Draws()
-        self._siblings_checked = False
+        self._siblings_checked = sector_key in _MASK_KEYS
         super().__init__(p=checks.number(p, 0, 1, "p"))
 
     def _sample(self, bits: int, data: dict[str, Any]) -> Sampled:
@@ -57,7 +57,8 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
     def apply_with_params(self, params: Any, *args: Any, **data: Any) -> dict[str, Any]:
         sampled = getattr(params, "params", params)
         sizes = self._image_sizes(data)
-        self._check_siblings()
+        if not self._siblings_checked:
+            self._check_siblings()
         inside = self._inside(data, sizes)
         visible = None if inside is None else self._visible(inside, sampled)
         if inside is None or visible is None:
@@ -109,7 +110,7 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
                 f"{type(self).__name__} was given no image (keys: {sorted(data)}); expected `image`, "
                 "or `images` for a clip."
             )
-        if len(set(sizes.values())) > 1:
+        if len(sizes) > 1 and len(set(sizes.values())) > 1:
             raise ValueError(
                 f"the images have different sizes ({sizes}); expected one for all that share a "
                 "sector: use one call for each."
@@ -131,8 +132,6 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
 
     def _check_siblings(self) -> None:
         """Raise, at the first call, if a geometric transform before this one leaves the sector behind."""
-        if self._siblings_checked or self.sector_key in _MASK_KEYS:
-            return
         for sibling in _before(self, _enclosing_compose(self)):
             moves_masks = isinstance(sibling, A.DualTransform) and not isinstance(sibling, A.NoOp)
             if moves_masks and self.sector_key not in sibling.available_keys:

@@ -1,0 +1,169 @@
+"""The swap on one CPU thread, against a copy, the authors' indexing, np.where and a flip.
+
+python benchmarks/bench_cpu.py [--quick] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import albumentations as A
+import cv2
+import numpy as np
+import torch
+from timing import interleaved, spread, write
+from torch.utils.data import DataLoader, Dataset
+
+import sectoraug as sa
+
+cv2.setNumThreads(1)
+torch.set_num_threads(1)
+
+SIZES = [(112, 112, 1), (224, 224, 3), (600, 800, 3)]
+STREAM_BYTES = 192 << 20
+
+
+def material(n: int, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Images of smooth speckle and triangular sectors of several widths."""
+    height, width, channels = shape
+    rng = np.random.default_rng(0)
+    speckle = cv2.GaussianBlur(rng.integers(0, 256, (height, width, channels), np.uint8), (0, 0), 1.5)
+    images = np.empty((n, *shape), np.uint8)
+    sectors = np.zeros((n, height, width), np.uint8)
+    for i in range(n):
+        images[i] = np.roll(speckle, 7 * i, axis=1).reshape(shape)
+        left = 5 + i % 9
+        corners = np.array([[width // 2, 5], [left, height - 10], [width - left, height - 10]])
+        cv2.fillPoly(sectors[i], [corners], 1)
+    return images, sectors
+
+
+def indexing(
+    image: np.ndarray, sector: np.ndarray, donor: np.ndarray, donor_sector: np.ndarray
+) -> np.ndarray:
+    """Boolean indexing throughout, as in the authors' data set class; copies keep the inputs whole."""
+    donor, out = donor.copy(), image.copy()
+    donor[donor_sector == 1] = np.zeros_like(donor[donor_sector == 1])
+    out[sector == 0] = donor[sector == 0]
+    return out
+
+
+def bench_size(shape: tuple[int, int, int], streaming: bool, rounds: int, seconds: float) -> dict[str, Any]:
+    n = max(8, STREAM_BYTES // int(np.prod(shape))) if streaming else 1
+    images, sectors = material(n, shape)
+    pool = sa.BackgroundPool.from_arrays(images, sectors)
+    backgrounds = [pool[i][0] for i in range(n)]
+    bools = sectors.astype(bool)
+    out = np.empty(shape, np.uint8)
+    where = [s[:, :, None] != 0 for s in sectors]
+    mix, flip = A.Compose([sa.BackMix(pool)]), A.Compose([A.HorizontalFlip(p=1)])
+
+    def over(call: Callable[[int], Any]) -> Callable[[], Any]:
+        indices = cycle(range(n))
+        return lambda: call(next(indices))
+
+    contestants = {
+        "memcpy": over(lambda i: np.copyto(out, images[i])),
+        "swap, bool sector": over(
+            lambda i: sa.swap_background(images[i], bools[i], backgrounds[-i], out=out)
+        ),
+        "swap, 0/1 sector": over(
+            lambda i: sa.swap_background(images[i], sectors[i], backgrounds[-i], out=out)
+        ),
+        "np.where": over(lambda i: np.where(where[i], images[i], backgrounds[-i])),
+        "authors' indexing": over(lambda i: indexing(images[i], sectors[i], images[-i], sectors[-i])),
+        "Compose + BackMix": over(lambda i: mix(image=images[i], mask=sectors[i])),
+        "Compose + HorizontalFlip": over(lambda i: flip(image=images[i], mask=sectors[i])),
+    }
+    times = interleaved(contestants, rounds, seconds)
+    swap = times["swap, bool sector"]
+    return {
+        "swap / memcpy, bool sector": spread(swap / times["memcpy"]),
+        "swap / memcpy, 0/1 sector": spread(times["swap, 0/1 sector"] / times["memcpy"]),
+        "authors' indexing / swap": spread(times["authors' indexing"] / swap, 1),
+        "np.where / swap": spread(times["np.where"] / swap, 1),
+        "Compose+BackMix / Compose+HorizontalFlip": spread(
+            times["Compose + BackMix"] / times["Compose + HorizontalFlip"]
+        ),
+    }
+
+
+class PNGs(Dataset):
+    """Decodes an image, and gives it to a transform if there is one."""
+
+    def __init__(self, paths: list[Path], sectors: np.ndarray, transform: Any) -> None:
+        self.paths, self.sectors, self.transform = paths, sectors, transform
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        image = cv2.imread(str(self.paths[index]), cv2.IMREAD_COLOR)
+        if self.transform is None:
+            return image
+        return self.transform(image=image, mask=self.sectors[index])["image"]
+
+
+def bench_decode(n: int, rounds: int) -> dict[str, Any]:
+    """CPU time that Compose + BackMix adds to a DataLoader that decodes PNGs, as a share of the decode."""
+    images, sectors = material(n, (224, 224, 3))
+    pool = sa.BackgroundPool.from_arrays(images, sectors)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{i}.png") for i in range(n)]
+        for path, image in zip(paths, images, strict=True):
+            cv2.imwrite(str(path), image)
+        transforms = {"without": None, "with": A.Compose([sa.BackMix(pool)])}
+        loaders = {k: DataLoader(PNGs(paths, sectors, t), batch_size=32) for k, t in transforms.items()}
+        times: dict[str, list[float]] = {name: [] for name in (*loaders, "decode")}
+        for _ in range(rounds):
+            for name, loader in loaders.items():
+                start = time.process_time()
+                for _ in loader:
+                    pass
+                times[name].append(time.process_time() - start)
+            start = time.process_time()
+            for path in paths:
+                cv2.imread(str(path), cv2.IMREAD_COLOR)
+            times["decode"].append(time.process_time() - start)
+    with_swap, without, decode = (np.array(times[k]) for k in ("with", "without", "decode"))
+    return {"added CPU time, % of the decode": spread(100 * (with_swap - without) / decode)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--quick", action="store_true", help="seconds instead of minutes; no numbers to quote"
+    )
+    parser.add_argument("--write", action="store_true", help="keep the result in results/cpu.json")
+    arguments = parser.parse_args()
+    rounds, seconds = (2, 0.002) if arguments.quick else (25, 0.03)
+
+    result: dict[str, Any] = {}
+    for memory in ("hot", "streaming"):
+        for shape in SIZES:
+            name = f"{'x'.join(map(str, shape))}, {memory}"
+            result[name] = bench_size(shape, memory == "streaming", rounds, seconds)
+            print(f"\n{name}")
+            for row, value in result[name].items():
+                print(f"  {row:44} {value['median']:8.2f}  [{value['q1']:.2f}, {value['q3']:.2f}]")
+    result["DataLoader, 224x224 PNG"] = bench_decode(
+        32 if arguments.quick else 400, 2 if arguments.quick else 15
+    )
+    for row, value in result["DataLoader, 224x224 PNG"].items():
+        print(f"\nDataLoader\n  {row:44} {value['median']:8.2f}  [{value['q1']:.2f}, {value['q3']:.2f}]")
+    if arguments.write:
+        print("\nwritten to", write("cpu", {"results": result}))
+
+
+if __name__ == "__main__":
+    main()
