@@ -45,12 +45,12 @@ class Draws(Dataset):
 
 
 def memory_mb() -> dict[str, float]:
-    """This process's share of memory, by kind."""
+    """This process's share of memory in MB: its own, and pages of mapped files (the kernel's cache)."""
     values = {}
     for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:]:
         name, kilobytes = line.split()[:2]
         values[name.rstrip(":")] = int(kilobytes) / 1000
-    return {"pss": values["Pss"], "private_dirty": values["Private_Dirty"], "anonymous": values["Anonymous"]}
+    return {"pss": values["Pss"], "pss_own": values["Pss_Anon"], "pss_of_files": values["Pss_File"]}
 
 
 def workers_mb(pool: sa.BackgroundPool | None, context: str) -> dict[str, float]:

@@ -98,7 +98,7 @@ def test_public_names_exist_and_have_docstrings() -> None:
 
 
 def test_examples_and_benchmarks_use_public_names_only() -> None:
-    root = PACKAGE.parent
+    root = Path(__file__).parent.parent
     for path in [*root.glob("examples/**/*.py"), *root.glob("benchmarks/**/*.py")]:
         private = [m for m in imported(path) if m.startswith("sectoraug.")]
         assert not private, (path, private)
