@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sectoraug.evidence.focus import coverage_percent as coverage_percent
     from sectoraug.evidence.focus import energy_percent as energy_percent
     from sectoraug.evidence.focus import focus_percent as focus_percent
+    from sectoraug.evidence.gradcam import GradCAM as GradCAM
     from sectoraug.evidence.metric import Focus as Focus
     from sectoraug.losses import WeightedBackMixLoss as WeightedBackMixLoss
     from sectoraug.losses import backmix_weights as backmix_weights
@@ -40,6 +41,7 @@ _HOME = {
     "BlurBackground": "plugins.albumentations",
     "DimBackground": "plugins.albumentations",
     "Focus": "evidence.metric",
+    "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
     "SectorEstimate": "sectors.motion",
     "SectorNotFound": "sectors.motion",

@@ -25,7 +25,7 @@ LAYERS = [
         "evidence",
         "evidence.focus",
     ],
-    ["losses", "evidence.metric"],
+    ["losses", "evidence.gradcam", "evidence.metric"],
     ["plugins", "plugins.albumentations"],
 ]
 HEAVY = {"torch", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}

@@ -238,7 +238,7 @@ def test_without_torchmetrics_only_focus_fails() -> None:
 import sys
 sys.modules["torchmetrics"] = None
 import sectoraug as sa
-sa.energy_percent, sa.focus_percent, sa.coverage_percent
+sa.GradCAM, sa.energy_percent, sa.focus_percent, sa.coverage_percent
 try:
     sa.Focus
 except ImportError as error:
