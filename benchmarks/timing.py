@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("sectoraug", "numpy", "opencv-python-headless", "torch", "albumentations", "albumentationsx")
+LIBRARIES = (
+    "sectoraug",
+    "numpy",
+    "opencv-python-headless",
+    "torch",
+    "torchvision",
+    "captum",
+    "albumentations",
+    "albumentationsx",
+)
 
 
 def interleaved(

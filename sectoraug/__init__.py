@@ -13,6 +13,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sectoraug import fills as fills
+    from sectoraug.evidence.focus import coverage_percent as coverage_percent
+    from sectoraug.evidence.focus import energy_percent as energy_percent
+    from sectoraug.evidence.focus import focus_percent as focus_percent
+    from sectoraug.evidence.gradcam import GradCAM as GradCAM
+    from sectoraug.evidence.metric import Focus as Focus
     from sectoraug.losses import WeightedBackMixLoss as WeightedBackMixLoss
     from sectoraug.losses import backmix_weights as backmix_weights
     from sectoraug.plugins.albumentations import BackMix as BackMix
@@ -35,6 +40,8 @@ _HOME = {
     "BlackBackground": "plugins.albumentations",
     "BlurBackground": "plugins.albumentations",
     "DimBackground": "plugins.albumentations",
+    "Focus": "evidence.metric",
+    "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
     "SectorEstimate": "sectors.motion",
     "SectorNotFound": "sectors.motion",
@@ -42,6 +49,9 @@ _HOME = {
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
     "blacken_sector": "swap",
+    "coverage_percent": "evidence.focus",
+    "energy_percent": "evidence.focus",
+    "focus_percent": "evidence.focus",
     "read_clip": "sectors.clips",
     "sector_from_clip": "sectors.motion",
     "swap_background": "swap",

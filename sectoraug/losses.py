@@ -25,7 +25,7 @@ def backmix_weights(mixed: Tensor, lam: float = 1.0, fraction: float = 0.05) -> 
     Raises:
         ValueError: lam * fraction > 1, where the weight of unmixed examples would be negative.
 
-    Example:
+    Examples:
         >>> import torch, sectoraug as sa
         >>> sa.backmix_weights(torch.tensor([True, False]), lam=1.0, fraction=0.25)
         tensor([1.7500, 0.7500])
@@ -65,7 +65,7 @@ class WeightedBackMixLoss(nn.Module):
         logits (B, C) or (B, C, ...); target (B,) or (B, ...) of classes, or like logits of
         probabilities; mixed (B,) bool, or None for plain cross-entropy (validation).
 
-    Example:
+    Examples:
         >>> import torch, sectoraug as sa
         >>> loss = sa.WeightedBackMixLoss(lam=1.0, fraction=0.05)
         >>> logits, target = torch.zeros(2, 4), torch.tensor([0, 3])

@@ -28,7 +28,7 @@ class BackgroundPool:
     A pool holds what was burned in around the images, patients' names included: its files are for
     their owner only, its repr and its pickles of an opened pool carry no pixels.
 
-    Example:
+    Examples:
         >>> import numpy as np, sectoraug as sa
         >>> images = np.full((3, 4, 4), 7, np.uint8)
         >>> sectors = np.zeros((3, 4, 4), bool); sectors[:, :2] = True

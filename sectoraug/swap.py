@@ -31,7 +31,7 @@ def swap_background(
     Raises:
         TypeError, ValueError: an argument is not as above, or the sector is empty.
 
-    Example:
+    Examples:
         >>> import numpy as np, sectoraug as sa
         >>> image, sector = np.full((2, 2), 9, np.uint8), np.array([[1, 0], [1, 0]], bool)
         >>> sa.swap_background(image, sector, np.array([[0, 5], [0, 6]], np.uint8))

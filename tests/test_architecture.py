@@ -15,8 +15,17 @@ PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
     ["swap", "fills", "draws", "progress"],
-    ["images", "pool_folder", "pool", "sectors", "sectors.clips", "sectors.motion"],
-    ["losses"],
+    [
+        "images",
+        "pool_folder",
+        "pool",
+        "sectors",
+        "sectors.clips",
+        "sectors.motion",
+        "evidence",
+        "evidence.focus",
+    ],
+    ["losses", "evidence.gradcam", "evidence.metric"],
     ["plugins", "plugins.albumentations"],
 ]
 HEAVY = {"torch", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}

@@ -195,7 +195,7 @@ class BackMix(_BackgroundTransform):
     Donors follow torch.manual_seed, or the seed of a seeded Compose in the main process, and differ
     across workers, epochs and ranks. Whether p applies at all is drawn by the host library.
 
-    Example:
+    Examples:
         >>> import numpy as np, albumentations as A, sectoraug as sa
         >>> images = np.full((3, 4, 4), 7, np.uint8)
         >>> sectors = np.zeros((3, 4, 4), np.uint8); sectors[:, :2] = 1
