@@ -1,0 +1,535 @@
+"""Train a view classifier with and without BackMix, and see where it looks.
+
+    python examples/train_resnet18.py                  # phantom, 3 runs, a few minutes on two cores
+    python examples/train_resnet18.py --full           # phantom at 112x112, 4 runs of 3 seeds
+    python examples/train_resnet18.py --data folder --root DATA       # the BackMix authors' layout
+    python examples/train_resnet18.py --data tmed2 --root TMED2 --sectors SECTORS
+
+A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with sectors for
+that fraction of the training images. Each run ends with the epoch of best validation accuracy. Stop it at any
+time: the same command goes on after the last finished epoch and ends with the same table.
+
+It writes table.md, results.json, swaps.png, heatmaps.png and curves.png into --out.
+
+Layouts of real data (grey, 8-bit):
+    folder  ROOT/{train,val,test}/NNNN_LABEL.npy, sectors as ROOT/masking2/{train,val,test}/NNNN_LABEL.npy, and, as
+            an unseen hospital, ROOT/ood/ with ROOT/masking2/ood/ if there is one
+    tmed2   ROOT/DEV479/TMED2_fold0_labeledpart.csv (query_key, SourceFolder, view_label, view_classifier_split) and
+            its PNGs under ROOT/SourceFolder; sectors as SECTORS/query_key
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+import matplotlib
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torchmetrics import MetricCollection
+from torchmetrics.classification import (
+    MulticlassAccuracy,
+    MulticlassF1Score,
+    MulticlassPrecision,
+    MulticlassRecall,
+)
+from torchvision.models import resnet18
+from tqdm import tqdm
+
+import sectoraug as sa
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+CLASSES = ("PLAX", "PSAX", "A2C", "A4C")
+FILLS = {
+    "black": sa.BlackBackground,
+    "noise": sa.NoiseBackground,
+    "shuffle": sa.ShuffleBackground,
+    "dim": sa.DimBackground,
+    "blur": sa.BlurBackground,
+}
+METHODS = ("baseline", "backmix", "wbackmix", *FILLS)
+COLUMNS = ("accuracy", "precision", "recall", "f1", "energy", "focus", "coverage")
+
+
+# -- data -----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Split:
+    images: np.ndarray
+    """(N, H, W) uint8"""
+    sectors: np.ndarray
+    """(N, H, W) uint8, nonzero inside; all zero where there is none"""
+    labels: np.ndarray
+    """(N,) int64, an index into CLASSES"""
+
+
+def load_phantom(arguments: argparse.Namespace) -> dict[str, Split]:
+    """Overlays tied to the label in training, validation and i.d. test; free, at other sites, in the o.o.d. test."""
+    n, size = arguments.images, (arguments.size, arguments.size)
+    wanted = {
+        "train": (n, arguments.shortcut, "train"),
+        "val": (n // 4, arguments.shortcut, "train"),
+        "i.d.": (n // 4, arguments.shortcut, "train"),
+        "o.o.d.": (n // 4, 0.0, "shifted"),
+    }
+    splits = {}
+    for seed, (name, (count, shortcut, domain)) in enumerate(tqdm(wanted.items(), desc="phantom")):
+        data = sa.phantom.make_dataset(count, shortcut=shortcut, seed=seed, size=size, domain=domain)
+        splits[name] = Split(data.images, data.sectors.astype(np.uint8), data.labels)
+    return splits
+
+
+def load_folder(arguments: argparse.Namespace) -> dict[str, Split]:
+    folders = {"train": "train", "val": "val", "i.d.": "test", "o.o.d.": "ood"}
+    splits = {}
+    for name, folder in folders.items():
+        paths = sorted((arguments.root / folder).glob("*_*.npy"))
+        if not paths and name == "o.o.d.":
+            continue
+        items = [
+            (path, path.stem.rsplit("_", 1)[1], arguments.root / "masking2" / folder / path.name)
+            for path in paths
+        ]
+        splits[name] = read_split(items, arguments.size, f"{arguments.root / folder}/NNNN_LABEL.npy")
+    return splits
+
+
+def load_tmed2(arguments: argparse.Namespace) -> dict[str, Split]:
+    if arguments.sectors is None:
+        raise SystemExit(
+            "--data tmed2 needs --sectors FOLDER, with a PNG named as each image that has a sector."
+        )
+    table = arguments.root / "DEV479" / "TMED2_fold0_labeledpart.csv"
+    with open(table, newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["view_label"] in CLASSES]
+    splits = {}
+    for name, split in {"train": "train", "val": "val", "i.d.": "test"}.items():
+        items = [
+            (
+                arguments.root / r["SourceFolder"] / r["query_key"],
+                r["view_label"],
+                arguments.sectors / r["query_key"],
+            )
+            for r in rows
+            if r["view_classifier_split"] == split
+        ]
+        splits[name] = read_split(items, arguments.size, str(table))
+    return splits
+
+
+def read_split(items: list[tuple[Path, str, Path]], size: int, where: str) -> Split:
+    if not items:
+        raise SystemExit(f"no image was found as {where}; see the layouts in this file's head.")
+    images, sectors = np.zeros((2, len(items), size, size), np.uint8)
+    for i, (image, _, sector) in enumerate(tqdm(items, desc=where)):
+        images[i] = cv2.resize(read_grey(image), (size, size), interpolation=cv2.INTER_AREA)
+        if sector.exists():
+            inside = (read_grey(sector) > 0).astype(np.uint8)
+            sectors[i] = cv2.resize(inside, (size, size), interpolation=cv2.INTER_NEAREST)
+    return Split(images, sectors, np.array([CLASSES.index(label) for _, label, _ in items]))
+
+
+def read_grey(path: Path) -> np.ndarray:
+    pixels = (
+        np.load(path, allow_pickle=False)
+        if path.suffix == ".npy"
+        else cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    )
+    if pixels is None:
+        raise SystemExit(f"{path} could not be decoded; replace it.")
+    return pixels.astype(np.uint8)
+
+
+class Frames(Dataset):
+    """(image (1, H, W) float32 of mean 0 and deviation 1, label, whether its background was replaced)."""
+
+    def __init__(self, split: Split, transform: A.Compose | None) -> None:
+        self.split, self.transform = split, transform
+
+    def __len__(self) -> int:
+        return len(self.split.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, bool]:
+        out = {"image": self.split.images[index], "backmixed": False}
+        if self.transform is not None:
+            out = self.transform(**out, mask=self.split.sectors[index])
+        return standardised(out["image"]), int(self.split.labels[index]), out["backmixed"]
+
+
+def standardised(image: np.ndarray) -> torch.Tensor:
+    pixels = torch.from_numpy(np.ascontiguousarray(image)).float()[None]
+    return (pixels - pixels.mean()) / (pixels.std() + 1e-6)
+
+
+def reseed(worker_id: int) -> None:
+    """albumentations 2.0.8 would rotate and flip alike in every worker."""
+    worker = get_worker_info()
+    worker.dataset.transform.set_random_seed(worker.seed % 2**32)
+
+
+# -- one run --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    method: str
+    fraction: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        sectors = "" if self.method == "baseline" else f" f={self.fraction:g}"
+        return f"{self.method}{sectors}"
+
+    @property
+    def file(self) -> str:
+        return f"{self.method}-f{self.fraction:g}-seed{self.seed}"
+
+
+def few_sectors(split: Split, fraction: float, seed: int) -> Split:
+    """Keep the sectors of a random share of the images."""
+    kept = np.random.default_rng(seed).permutation(len(split.labels))[
+        : max(2, round(fraction * len(split.labels)))
+    ]
+    sectors = np.zeros_like(split.sectors)
+    sectors[kept] = split.sectors[kept]
+    return Split(split.images, sectors, split.labels)
+
+
+def training_transform(run: Run, train: Split) -> A.Compose:
+    steps: list[Any] = [A.Rotate((-30, 30)), A.RandomBrightnessContrast(), A.HorizontalFlip()]
+    if run.method in ("backmix", "wbackmix"):
+        has_sector = train.sectors.any(axis=(1, 2))
+        pool = sa.BackgroundPool.from_arrays(
+            train.images[has_sector], train.sectors[has_sector], skip_invalid=True
+        )
+        steps.append(sa.BackMix(pool, missing="skip"))
+    elif run.method in FILLS:
+        steps.append(FILLS[run.method](missing="skip"))
+    return A.Compose(steps)
+
+
+def make_model(stem: str) -> nn.Module:
+    model = resnet18(num_classes=len(CLASSES))
+    model.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
+    if stem == "small":  # the paper's
+        model.conv1 = nn.Conv2d(1, 64, 3, padding=1, bias=False)
+        model.maxpool = nn.Identity()
+    return model
+
+
+def train(
+    run: Run, splits: dict[str, Split], arguments: argparse.Namespace, device: torch.device
+) -> dict[str, Any]:
+    """Train one run, or finish it, or read its result if it is done; the model's weights are in the checkpoint."""
+    data = few_sectors(splits["train"], run.fraction, run.seed)
+    dataset = Frames(data, training_transform(run, data))
+    loader = DataLoader(
+        dataset, 64, shuffle=True, drop_last=True, num_workers=arguments.workers, worker_init_fn=reseed
+    )
+    lam = arguments.lam if run.method == "wbackmix" else 0.0
+    loss_of = sa.WeightedBackMixLoss(lam=lam, fraction=run.fraction)
+
+    torch.manual_seed(run.seed)
+    model = make_model(arguments.stem).to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    state: dict[str, Any] = {"epoch": 0, "best": -1.0, "best_model": {}, "losses": [], "accuracies": []}
+    path = arguments.out / "runs" / f"{run.file}.pt"
+    if path.exists():
+        saved = torch.load(path, map_location=device, weights_only=True)
+        model.load_state_dict(saved.pop("model"))
+        optimizer.load_state_dict(saved.pop("optimizer"))
+        state = saved
+
+    for epoch in range(state["epoch"], arguments.epochs):
+        # All randomness of an epoch starts here, so that a resumed run goes on as it would have.
+        torch.manual_seed(1000 * run.seed + epoch + 1)
+        dataset.transform.set_random_seed(1000 * run.seed + epoch + 1)
+        model.train()
+        losses = []
+        for images, labels, mixed in tqdm(
+            loader, desc=f"{run.name} seed {run.seed} epoch {epoch + 1}", leave=False
+        ):
+            images = images.to(device, memory_format=torch.channels_last)
+            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+                loss = loss_of(model(images), labels.to(device), mixed.to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        accuracy = validate(model, splits["val"], device)
+        state["losses"].append(statistics.mean(losses))
+        state["accuracies"].append(accuracy)
+        if accuracy > state["best"]:
+            state["best"] = accuracy
+            state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
+        state["epoch"] = epoch + 1
+        write_whole(
+            path,
+            lambda part: torch.save(
+                {**state, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, part
+            ),
+        )
+    return state
+
+
+def write_whole(path: Path, write: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    write(part)
+    part.replace(path)
+
+
+@torch.no_grad()
+def validate(model: nn.Module, split: Split, device: torch.device) -> float:
+    model.eval()
+    hits = sum(
+        int((model(images.to(device)).argmax(1).cpu() == labels).sum())
+        for images, labels, _ in DataLoader(Frames(split, None), 128)
+    )
+    return hits / len(split.labels)
+
+
+# -- evidence -------------------------------------------------------------------------------------
+
+
+def batches(split: Split) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+    loader = DataLoader(Frames(split, None), 64)
+    for start, (images, labels, _) in zip(range(0, len(split.labels), 64), loader, strict=True):
+        yield images, labels, torch.from_numpy(split.sectors[start : start + 64])
+
+
+def evaluate(model: nn.Module, split: Split, layer: str, device: torch.device) -> dict[str, float]:
+    """All of COLUMNS in percent, how many images had a dead CAM, and the CAM's grid."""
+    n = len(CLASSES)
+    scores = MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(n, average="micro"),
+            "precision": MulticlassPrecision(n),
+            "recall": MulticlassRecall(n),
+            "f1": MulticlassF1Score(n),
+        }
+    )
+    focus = sa.Focus()
+    model.eval()
+    with sa.GradCAM(model, layer) as gradcam:
+        for images, labels, sectors in batches(split):
+            images = images.to(device)
+            with torch.no_grad():
+                scores.update(model(images).argmax(1).cpu(), labels)
+            focus.update(gradcam(images).cpu(), sectors)
+        grid = gradcam.grid
+    seen = {key: float(value) for key, value in focus.compute().items()}
+    return {
+        **{key: 100 * float(value) for key, value in scores.compute().items()},
+        "energy": seen["energy_percent"],
+        "focus": seen["focus_percent"],
+        "coverage": seen["coverage_percent"],
+        "n_empty": seen["n_empty"],
+        "grid": "x".join(map(str, grid)),
+    }
+
+
+def table(results: dict[str, dict[str, list[dict[str, float]]]], arguments: argparse.Namespace) -> str:
+    """Markdown: a row a run and test set, mean and standard deviation over the seeds."""
+    lines = [
+        "| run | test | accuracy | precision | recall | F1 | %E | %F | coverage |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, tests in results.items():
+        for test, rows in tests.items():
+            cells = []
+            for column in COLUMNS:
+                values = [row[column] for row in rows]
+                deviation = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+                cells.append(f"{statistics.mean(values):.1f}{deviation}")
+            lines.append(f"| {name} | {test} | {' | '.join(cells)} |")
+    first = next(iter(next(iter(results.values())).values()))[0]
+    empty = sum(int(row["n_empty"]) for tests in results.values() for rows in tests.values() for row in rows)
+    lines.append(
+        f"\nPercent; {len(arguments.seeds)} seed(s), mean ± standard deviation. %E and %F: GradCAM of the predicted class "
+        f"at {arguments.layer}, a {first['grid']} grid; {empty} dead maps left out. A uniform map scores the coverage."
+    )
+    return "\n".join(lines)
+
+
+# -- pictures -------------------------------------------------------------------------------------
+
+
+def draw_swaps(train_split: Split, path: Path) -> None:
+    inside = train_split.sectors.any(axis=(1, 2))
+    pool = sa.BackgroundPool.from_arrays(
+        train_split.images[inside], train_split.sectors[inside], skip_invalid=True
+    )
+    transform = A.Compose([sa.BackMix(pool, missing="skip")], seed=0)
+    figure, axes = plt.subplots(2, 8, figsize=(13, 3.6), layout="constrained")
+    for i, (top, bottom) in enumerate(axes.T):
+        top.imshow(train_split.images[i], cmap="gray", vmin=0, vmax=255)
+        out = transform(image=train_split.images[i], mask=train_split.sectors[i])
+        bottom.imshow(out["image"], cmap="gray", vmin=0, vmax=255)
+        top.set_title(CLASSES[train_split.labels[i]], fontsize=9)
+        top.axis("off")
+        bottom.axis("off")
+    figure.suptitle("training images, and the same with backgrounds of others", fontsize=10)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def draw_heatmaps(
+    models: dict[str, nn.Module], split: Split, layer: str, device: torch.device, path: Path
+) -> None:
+    n = min(8, len(split.labels))
+    chosen = np.linspace(0, len(split.labels) - 1, n).astype(int)
+    images = torch.stack([standardised(split.images[i]) for i in chosen]).to(device)
+    figure, axes = plt.subplots(
+        len(models), n, figsize=(1.6 * n, 1.75 * len(models)), squeeze=False, layout="constrained"
+    )
+    for line, (name, model) in zip(axes, models.items(), strict=True):
+        model.eval()
+        with sa.GradCAM(model, layer) as gradcam, torch.no_grad():
+            predicted = model(images).argmax(1).tolist()
+            maps = np.nan_to_num(gradcam(images).cpu().numpy())
+        for axis, i, cam, guess in zip(line, chosen, maps, predicted, strict=True):
+            axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
+            axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)
+            axis.contour(split.sectors[i], [0.5], colors="cyan", linewidths=0.7)
+            right = guess == split.labels[i]
+            axis.set_title(
+                f"{CLASSES[guess]} {'✓' if right else '✗'}", fontsize=8, color="black" if right else "crimson"
+            )
+            axis.set_xticks([])
+            axis.set_yticks([])
+        line[0].set_ylabel(name, fontsize=9)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def draw_curves(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
+    for name, curve in curves.items():
+        epochs = range(1, len(curve["losses"]) + 1)
+        left.plot(epochs, curve["losses"], label=name)
+        right.plot(epochs, [100 * a for a in curve["accuracies"]], label=name)
+    left.set(xlabel="epoch", ylabel="training loss")
+    right.set(xlabel="epoch", ylabel="validation accuracy, %")
+    left.legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+# -- command line ---------------------------------------------------------------------------------
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", choices=("phantom", "folder", "tmed2"), default="phantom")
+    parser.add_argument("--root", type=Path, help="where the real data is")
+    parser.add_argument("--sectors", type=Path, help="where TMED-2's sectors are")
+    parser.add_argument("--runs", nargs="+", default=None, metavar="METHOD[@FRACTION]")
+    parser.add_argument("--fraction", type=float, default=1.0, help="for runs that name none")
+    parser.add_argument("--lam", type=float, default=1.0, help="lambda of wBackMix")
+    parser.add_argument("--seeds", type=int, nargs="+", default=None)
+    parser.add_argument("--full", action="store_true", help="112x112, 4 runs, 3 seeds")
+    parser.add_argument("--size", type=int, default=None, help="height and width in pixels")
+    parser.add_argument("--images", type=int, default=None, help="training images of the phantom")
+    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument(
+        "--shortcut", type=float, default=0.95, help="how often the phantom's overlay tells the label"
+    )
+    parser.add_argument("--stem", choices=("torchvision", "small"), default="torchvision")
+    parser.add_argument("--layer", default="layer3", help="where GradCAM looks")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "output" / "train_resnet18")
+    arguments = parser.parse_args()
+    full = arguments.full or arguments.data != "phantom"
+    defaults = {
+        "runs": ["baseline", "backmix@1", "wbackmix@0.05"] + ["backmix@0.05"] * full,
+        "seeds": [0, 1, 2] if full else [0],
+        "size": 112 if full else 80,
+        "images": 1600,
+        "epochs": 6 if arguments.data == "phantom" else 100,
+    }
+    for key, value in defaults.items():
+        if getattr(arguments, key) is None:
+            setattr(arguments, key, value)
+    if arguments.data != "phantom" and arguments.root is None:
+        parser.error(f"--data {arguments.data} needs --root FOLDER")
+    return arguments
+
+
+def parse_run(text: str, seed: int, default: float) -> Run:
+    method, _, fraction = text.partition("@")
+    if method not in METHODS:
+        raise SystemExit(
+            f"{text!r} is no run; expected one of {', '.join(METHODS)}, with @FRACTION if you like."
+        )
+    return Run(method, float(fraction) if fraction else default, seed)
+
+
+def main() -> None:
+    arguments = parse()
+    runs = [parse_run(text, seed, arguments.fraction) for text in arguments.runs for seed in arguments.seeds]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    settings = {
+        k: str(v)
+        for k, v in vars(arguments).items()
+        if k not in ("runs", "seeds", "fraction", "out", "workers")
+    }
+    described = arguments.out / "settings.json"
+    if described.exists() and json.loads(described.read_text()) != settings:
+        raise SystemExit(
+            f"{arguments.out} holds runs with other settings; choose another --out, or remove it."
+        )
+    described.write_text(json.dumps(settings, indent=1))
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    load = {"phantom": load_phantom, "folder": load_folder, "tmed2": load_tmed2}[arguments.data]
+    splits = load(arguments)
+    tests = [name for name in ("i.d.", "o.o.d.") if name in splits]
+    sizes = ", ".join(f"{name} {len(split.labels)}" for name, split in splits.items())
+    print(f"{device}, {arguments.size}x{arguments.size}, {arguments.epochs} epochs; images: {sizes}")
+    draw_swaps(splits["train"], arguments.out / "swaps.png")
+
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}
+    models: dict[str, nn.Module] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
+    for run in tqdm(runs, desc="runs"):
+        state = train(run, splits, arguments, device)
+        model = make_model(arguments.stem).to(device)
+        model.load_state_dict(state["best_model"])
+        for test in tests:
+            row = evaluate(model, splits[test], arguments.layer, device)
+            results.setdefault(run.name, {}).setdefault(test, []).append(row)
+        models.setdefault(run.name, model)
+        curves.setdefault(run.name, {key: state[key] for key in ("losses", "accuracies")})
+
+    summary = table(results, arguments)
+    (arguments.out / "table.md").write_text(summary + "\n")
+    (arguments.out / "results.json").write_text(
+        json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
+    )
+    draw_heatmaps(models, splits[tests[-1]], arguments.layer, device, arguments.out / "heatmaps.png")
+    draw_curves(curves, arguments.out / "curves.png")
+    print(f"\n{summary}\n\ntable, numbers and pictures are in {arguments.out}")
+
+
+if __name__ == "__main__":
+    main()
