@@ -5,17 +5,17 @@
     python examples/train_resnet18.py --data folder --root DATA       # the BackMix authors' layout
     python examples/train_resnet18.py --data tmed2 --root TMED2 --sectors SECTORS
 
-A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with sectors for
-that fraction of the training images. Each run ends with the epoch of best validation accuracy. Stop it at any
-time: the same command goes on after the last finished epoch and ends with the same table.
+A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with
+sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy.
+Stop it at any time: the same command goes on after the last finished epoch and ends with the same table.
 
 It writes table.md, results.json, swaps.png, heatmaps.png and curves.png into --out.
 
 Layouts of real data (grey, 8-bit):
-    folder  ROOT/{train,val,test}/NNNN_LABEL.npy, sectors as ROOT/masking2/{train,val,test}/NNNN_LABEL.npy, and, as
-            an unseen hospital, ROOT/ood/ with ROOT/masking2/ood/ if there is one
-    tmed2   ROOT/DEV479/TMED2_fold0_labeledpart.csv (query_key, SourceFolder, view_label, view_classifier_split) and
-            its PNGs under ROOT/SourceFolder; sectors as SECTORS/query_key
+    folder  ROOT/{train,val,test}/NNNN_LABEL.npy, sectors as ROOT/masking2/{train,val,test}/NNNN_LABEL.npy;
+            an unseen hospital, if there is one, as ROOT/ood/ and ROOT/masking2/ood/
+    tmed2   ROOT/DEV479/TMED2_fold0_labeledpart.csv (query_key, SourceFolder, view_label,
+            view_classifier_split), its PNGs under ROOT/SourceFolder; sectors as SECTORS/query_key
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Split:
 
 
 def load_phantom(arguments: argparse.Namespace) -> dict[str, Split]:
-    """Overlays tied to the label in training, validation and i.d. test; free, at other sites, in the o.o.d. test."""
+    """Overlays tied to the label in training, validation and i.d. test; free and at other sites o.o.d."""
     n, size = arguments.images, (arguments.size, arguments.size)
     wanted = {
         "train": (n, arguments.shortcut, "train"),
@@ -237,7 +237,7 @@ def make_model(stem: str) -> nn.Module:
 def train(
     run: Run, splits: dict[str, Split], arguments: argparse.Namespace, device: torch.device
 ) -> dict[str, Any]:
-    """Train one run, or finish it, or read its result if it is done; the model's weights are in the checkpoint."""
+    """Train one run, or finish it; return the checkpoint, with the best model's weights and the curves."""
     data = few_sectors(splits["train"], run.fraction, run.seed)
     dataset = Frames(data, training_transform(run, data))
     loader = DataLoader(
@@ -330,10 +330,9 @@ def evaluate(model: nn.Module, split: Split, layer: str, device: torch.device) -
     model.eval()
     with sa.GradCAM(model, layer) as gradcam:
         for images, labels, sectors in batches(split):
-            images = images.to(device)
-            with torch.no_grad():
-                scores.update(model(images).argmax(1).cpu(), labels)
-            focus.update(gradcam(images).cpu(), sectors)
+            cam = gradcam(images.to(device))
+            scores.update(gradcam.scores.argmax(1).cpu(), labels)
+            focus.update(cam.cpu(), sectors)
         grid = gradcam.grid
     seen = {key: float(value) for key, value in focus.compute().items()}
     return {
@@ -363,8 +362,9 @@ def table(results: dict[str, dict[str, list[dict[str, float]]]], arguments: argp
     first = next(iter(next(iter(results.values())).values()))[0]
     empty = sum(int(row["n_empty"]) for tests in results.values() for rows in tests.values() for row in rows)
     lines.append(
-        f"\nPercent; {len(arguments.seeds)} seed(s), mean ± standard deviation. %E and %F: GradCAM of the predicted class "
-        f"at {arguments.layer}, a {first['grid']} grid; {empty} dead maps left out. A uniform map scores the coverage."
+        f"\nPercent; {len(arguments.seeds)} seed(s), mean ± standard deviation. %E and %F: GradCAM of the "
+        f"predicted class at {arguments.layer}, a {first['grid']} grid; {empty} dead maps left out. "
+        "A uniform map scores the coverage."
     )
     return "\n".join(lines)
 
@@ -402,9 +402,9 @@ def draw_heatmaps(
     )
     for line, (name, model) in zip(axes, models.items(), strict=True):
         model.eval()
-        with sa.GradCAM(model, layer) as gradcam, torch.no_grad():
-            predicted = model(images).argmax(1).tolist()
+        with sa.GradCAM(model, layer) as gradcam:
             maps = np.nan_to_num(gradcam(images).cpu().numpy())
+        predicted = gradcam.scores.argmax(1).tolist()
         for axis, i, cam, guess in zip(line, chosen, maps, predicted, strict=True):
             axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
             axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)

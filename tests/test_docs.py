@@ -14,7 +14,16 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [p for p in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))) if "```python" in p.read_text()]
-MODULES = ["swap", "fills", "pool", "losses", "plugins.albumentations", "evidence.focus", "evidence.gradcam", "evidence.metric"]
+MODULES = [
+    "swap",
+    "fills",
+    "pool",
+    "losses",
+    "plugins.albumentations",
+    "evidence.focus",
+    "evidence.gradcam",
+    "evidence.metric",
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
