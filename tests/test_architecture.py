@@ -15,7 +15,18 @@ PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
     ["swap", "fills", "draws", "progress"],
-    ["images", "pool_folder", "pool", "sectors", "sectors.clips", "sectors.motion"],
+    [
+        "images",
+        "pool_folder",
+        "pool",
+        "sectors",
+        "sectors.clips",
+        "sectors.motion",
+        "phantom",
+        "phantom_hearts",
+        "phantom_probe",
+        "phantom_overlays",
+    ],
     ["losses"],
     ["plugins", "plugins.albumentations"],
 ]
