@@ -21,6 +21,9 @@ from sectoraug.phantom_probe import GEOMETRIES, Beams, Scanner, Settings
 VENDORS = tuple(LAYOUTS)
 DOMAINS = ("train", "shifted")
 
+# What a source of randomness is for; its place in the key keeps sources apart.
+_PATIENT, _VIEW, _FRAME, _SITE = range(4)
+
 PRESETS: dict[str, dict[str, Any]] = {
     "phantom-v1": {
         # In every domain layout k and opening k are the ones tied to VIEWS[k].
@@ -40,15 +43,15 @@ PRESETS: dict[str, dict[str, Any]] = {
         "shifted": {
             "layouts": ("ember", "fjord", "grove", "harbor"),
             "sites": (4, 5, 6, 7),
-            "geometries": ("fan", "fan", "curved"),
+            "geometries": ("fan", "fan", "fan", "curved"),
             "half_openings_deg": (34.0, 38.0, 42.0, 46.0),
-            "depth_share": (0.78, 0.90),
-            "gain": (0.6, 1.4),
-            "reject": (0.06, 0.18),
-            "noise": (0.3, 1.0),
-            "haze": (0.1, 1.0),
-            "shadow": (0.3, 1.0),
-            "blur": (0.2, 1.0),
+            "depth_share": (0.80, 0.90),
+            "gain": (0.65, 1.35),
+            "reject": (0.07, 0.18),
+            "noise": (0.3, 0.95),
+            "haze": (0.1, 0.9),
+            "shadow": (0.3, 0.9),
+            "blur": (0.2, 0.9),
         },
         "frames_per_patient": 8,
         "variety": 1.0,
@@ -117,7 +120,7 @@ def make_clip(
         view: one of VIEWS.
         frames: how many, 1..4096.
         size: (H, W) in pixels, each 32..1024.
-        seed: a whole number >= 0; frames repeat under one seed and the same arguments.
+        seed: a whole number in 0..2**32-1; frames repeat under one seed and the same arguments.
         vendor: whose layout is burned in, one of VENDORS, or None for nothing outside the sector.
         geometry: "fan" (phased array), "curved" or "linear".
         half_opening_deg: from the middle line to the sector's side, 15..48 degrees; a linear sector's
@@ -141,7 +144,7 @@ def make_clip(
     """
     checks.choice(view, VIEWS, "view")
     frames, size = _whole(frames, 1, 4096, "frames"), _size(size)
-    seed = _whole(seed, 0, 2**63 - 1, "seed")
+    seed = _whole(seed, 0, 2**32 - 1, "seed")
     if vendor is not None:
         checks.choice(vendor, VENDORS, "vendor")
     checks.choice(geometry, GEOMETRIES, "geometry")
@@ -191,8 +194,9 @@ def make_dataset(
         n: how many frames, 1..1000000.
         shortcut: in 0..1, the probability that a frame's overlay layout is the one tied to its label;
             otherwise it is drawn uniformly from all layouts of the domain, the tied one among them.
+            Under one seed it changes nothing inside the sectors.
         outline_shortcut: the same for the sector's opening angle.
-        seed: a whole number >= 0; another seed, or another domain, gives other patients.
+        seed: a whole number in 0..2**32-1; another seed, or another domain, gives other patients.
         size: (H, W) in pixels, each 32..1024.
         domain: "train", or "shifted": other sites with other vendors' layouts, openings and settings.
         preset: a name in PRESETS.
@@ -210,7 +214,7 @@ def make_dataset(
     n, size = _whole(n, 1, 1_000_000, "n"), _size(size)
     shortcut = checks.number(shortcut, 0, 1, "shortcut")
     outline_shortcut = checks.number(outline_shortcut, 0, 1, "outline_shortcut")
-    seed = _whole(seed, 0, 2**63 - 1, "seed")
+    seed = _whole(seed, 0, 2**32 - 1, "seed")
     checks.choice(domain, DOMAINS, "domain")
     checks.choice(preset, tuple(PRESETS), "preset")
     every, ranges = PRESETS[preset], PRESETS[preset][domain]
@@ -226,7 +230,7 @@ def make_dataset(
     which = 1 + DOMAINS.index(domain)
     for row in range(n):
         label, patient = int(labels[row]), int(patients[row])
-        rng = _rng(seed, which, patient, row)
+        rng = _rng(seed, which, _FRAME, row)
         layouts[row] = _tied(label, shortcut, len(ranges["layouts"]), rng)
         outlines[row] = _tied(label, outline_shortcut, len(ranges["half_openings_deg"]), rng)
         opening = ranges["half_openings_deg"][outlines[row]] + 2 * rng.random() - 1
@@ -234,7 +238,7 @@ def make_dataset(
         offset = 0.04 * rng.random() - 0.02, 0.02 * rng.random()
         beams = Beams(size, geometry, opening, _within(ranges["depth_share"], rng), offset)
         # A site has its habits, and every frame strays from them by half the range.
-        habits = _rng(0, which, int(sites[row]))
+        habits = _rng(0, which, _SITE, int(sites[row]))
         settings = Settings(
             *(
                 0.5 * _within(ranges[name], habits) + 0.5 * _within(ranges[name], rng)
@@ -242,7 +246,8 @@ def make_dataset(
             )
         )
         scanner = Scanner(beams, settings, rng)
-        heart = Heart(VIEWS[label], _rng(seed, which, patient), _rng(seed, which, patient, 0, label), variety)
+        shared, own = _rng(seed, which, _PATIENT, patient), _rng(seed, which, _VIEW, patient, label)
+        heart = Heart(VIEWS[label], shared, own, variety)
         jitter = 0.06 * rng.random() - 0.03, 0.06 * rng.random() - 0.03, 12 * rng.random() - 6
         beats = rng.random()
         images[row] = _scan(heart.placed(beams.x, beams.y, jitter), scanner, beats)

@@ -180,7 +180,7 @@ class PlacedHeart:
         """Amplitudes of the echoes at a phase (0..1) of the beat; `tissue` is what surrounds the heart."""
         heart = self._heart
         squeeze = systole(phase) * heart.vigour
-        echoes = np.maximum(tissue, self._muscle)
+        echoes: Plane = np.maximum(tissue, self._muscle)
         for chamber, (across, along) in zip(heart.chambers, self._eggs, strict=True):
             a = chamber.a * (1 - chamber.squeeze_a * squeeze)
             b = chamber.b * (1 - chamber.squeeze_b * squeeze)
