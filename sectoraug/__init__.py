@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from sectoraug import fills as fills
+    from sectoraug import phantom as phantom
     from sectoraug.evidence.focus import coverage_percent as coverage_percent
     from sectoraug.evidence.focus import energy_percent as energy_percent
     from sectoraug.evidence.focus import focus_percent as focus_percent
@@ -57,12 +58,14 @@ _HOME = {
     "swap_background": "swap",
 }
 
-__all__ = [*sorted(_HOME), "__version__", "fills"]
+_MODULES = ("fills", "phantom")
+
+__all__ = [*sorted(_HOME), "__version__", "fills", "phantom"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "fills":
-        return import_module("sectoraug.fills")
+    if name in _MODULES:
+        return import_module(f"sectoraug.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'sectoraug' has no attribute {name!r}")
     value = getattr(import_module(f"sectoraug.{_HOME[name]}"), name)
