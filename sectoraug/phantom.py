@@ -43,7 +43,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "shifted": {
             "layouts": ("ember", "fjord", "grove", "harbor"),
             "sites": (4, 5, 6, 7),
-            "geometries": ("fan", "fan", "fan", "curved"),
+            "geometries": ("fan",),
             "half_openings_deg": (34.0, 38.0, 42.0, 46.0),
             "depth_share": (0.80, 0.90),
             "gain": (0.65, 1.35),
