@@ -277,7 +277,7 @@ def train(
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-        accuracy = validate(model, splits["val"], device)
+        accuracy = float((predictions(model, splits["val"], device) == splits["val"].labels).mean())
         state["losses"].append(statistics.mean(losses))
         state["accuracies"].append(accuracy)
         if accuracy > state["best"]:
@@ -301,13 +301,12 @@ def write_whole(path: Path, write: Any) -> None:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, split: Split, device: torch.device) -> float:
+def predictions(model: nn.Module, split: Split, device: torch.device) -> np.ndarray:
     model.eval()
-    hits = sum(
-        int((model(images.to(device)).argmax(1).cpu() == labels).sum())
-        for images, labels, _ in DataLoader(Frames(split, None), 128)
-    )
-    return hits / len(split.labels)
+    guesses = [
+        model(images.to(device)).argmax(1).cpu() for images, _, _ in DataLoader(Frames(split, None), 128)
+    ]
+    return torch.cat(guesses).numpy()
 
 
 # -- evidence -------------------------------------------------------------------------------------
@@ -336,7 +335,9 @@ def evaluate(model: nn.Module, split: Split, layer: str, device: torch.device) -
         for images, labels, sectors in batches(split):
             cam = gradcam(images.to(device))
             scores.update(gradcam.scores.argmax(1).cpu(), labels)
-            focus.update(cam.cpu(), sectors)
+            known = sectors.flatten(1).any(1)
+            if known.any():
+                focus.update(cam.cpu()[known], sectors[known])
         grid = gradcam.grid
     seen = {key: float(value) for key, value in focus.compute().items()}
     return {
@@ -398,25 +399,25 @@ def draw_swaps(train_split: Split, path: Path) -> None:
 def draw_heatmaps(
     models: dict[str, nn.Module], split: Split, layer: str, device: torch.device, path: Path
 ) -> None:
-    n = min(8, len(split.labels))
-    chosen = np.linspace(0, len(split.labels) - 1, n).astype(int)
+    """Images of one test set, those that most models get wrong first, and where each model looks."""
+    wrong = np.zeros(len(split.labels))
+    for model in models.values():
+        wrong += predictions(model, split, device) != split.labels
+    chosen = np.argsort(-wrong, kind="stable")[:8]
     images = torch.stack([standardised(split.images[i]) for i in chosen]).to(device)
-    figure, axes = plt.subplots(
-        len(models), n, figsize=(1.6 * n, 1.75 * len(models)), squeeze=False, layout="constrained"
-    )
+    n, size = len(chosen), (1.6 * len(chosen), 1.75 * len(models))
+    figure, axes = plt.subplots(len(models), n, figsize=size, squeeze=False, layout="constrained")
     for line, (name, model) in zip(axes, models.items(), strict=True):
-        model.eval()
-        with sa.GradCAM(model, layer) as gradcam:
+        with sa.GradCAM(model.eval(), layer) as gradcam:
             maps = np.nan_to_num(gradcam(images).cpu().numpy())
         predicted = gradcam.scores.argmax(1).tolist()
         for axis, i, cam, guess in zip(line, chosen, maps, predicted, strict=True):
             axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
             axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)
             axis.contour(split.sectors[i], [0.5], colors="cyan", linewidths=0.7)
-            right = guess == split.labels[i]
-            axis.set_title(
-                f"{CLASSES[guess]} {'✓' if right else '✗'}", fontsize=8, color="black" if right else "crimson"
-            )
+            truth = CLASSES[split.labels[i]]
+            said = f"{truth} ✓" if CLASSES[guess] == truth else f"{truth}, not {CLASSES[guess]}"
+            axis.set_title(said, fontsize=8, color="black" if said.endswith("✓") else "crimson")
             axis.set_xticks([])
             axis.set_yticks([])
         line[0].set_ylabel(name, fontsize=9)
@@ -530,7 +531,8 @@ def main() -> None:
     (arguments.out / "results.json").write_text(
         json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
     )
-    draw_heatmaps(models, splits[tests[-1]], arguments.layer, device, arguments.out / "heatmaps.png")
+    unseen = tests[min(1, len(tests) - 1)]
+    draw_heatmaps(models, splits[unseen], arguments.layer, device, arguments.out / "heatmaps.png")
     draw_curves(curves, arguments.out / "curves.png")
     print(f"\n{summary}\n\ntable, numbers and pictures are in {arguments.out}")
 

@@ -1,28 +1,103 @@
-"""Every example runs at its smallest size."""
+"""Every example runs at its smallest size, and a killed training run ends with the same table."""
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
+import sectoraug as sa
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
+SMALL = ("--images", "96", "--size", "48", "--runs", "baseline", "wbackmix@0.5", "noise@1")
+
+pytest.importorskip("matplotlib")
+
+
+def command(name: str, *arguments: object) -> list[str]:
+    return [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+
+
+def run(name: str, *arguments: object) -> str:
+    done = subprocess.run(
+        command(name, *arguments), env=dict(os.environ), capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr[-1500:]
+    return done.stdout
 
 
 def test_plot_backmix(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
+    said = run("plot_backmix.py", "--out", tmp_path, "--epochs", 1)
+    assert "pixels changed inside a sector      0" in said
+    assert cv2.imread(str(tmp_path / "backmix.png")).std() > 10
+
+
+def test_train_resnet18_killed_and_resumed_gives_the_same_table(tmp_path: Path) -> None:
+    said = run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "whole")
+    whole = (tmp_path / "whole" / "table.md").read_text()
+    assert whole.strip() in said
+    for row in ("baseline", "wbackmix f=0.5", "noise f=1"):
+        for test in ("i.d.", "o.o.d.", "other sites"):
+            assert f"| {row} | {test} |" in whole
+    results = json.loads((tmp_path / "whole" / "results.json").read_text())["results"]
+    assert results["baseline"]["i.d."][0]["grid"] == "3x3"
+    for picture in ("swaps", "heatmaps", "curves"):
+        assert cv2.imread(str(tmp_path / "whole" / f"{picture}.png")).std() > 10
+
+    again = command("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
+    process = subprocess.Popen(again, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = tmp_path / "killed" / "runs" / "wbackmix-f0.5-seed0.pt"
+    while not first.exists() and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "table.md").exists()
+    run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
+    assert (tmp_path / "killed" / "table.md").read_text() == whole
+
+
+def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(json.dumps({"size": "112"}))
     done = subprocess.run(
-        [sys.executable, EXAMPLES / "plot_backmix.py", "--out", tmp_path, "--epochs", "1"],
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=240,
+        command("train_resnet18.py", *SMALL, "--out", tmp_path), capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr[-1500:]
-    assert "pixels changed inside a sector      0" in done.stdout
-    picture = cv2.imread(str(tmp_path / "backmix.png"))
-    assert picture.std() > 10
+    assert done.returncode == 1
+    assert "other settings; choose another --out" in done.stderr
+
+
+@pytest.mark.parametrize("layout", ["folder", "tmed2"])
+def test_train_resnet18_on_layouts_of_real_data(tmp_path: Path, layout: str) -> None:
+    root, sectors = tmp_path / "data", tmp_path / "sectors"
+    rows = ["query_key,SourceFolder,view_label,view_classifier_split"]
+    for number, split in enumerate(("train", "val", "test", "ood")):
+        data = sa.phantom.make_dataset(96 if split == "train" else 16, seed=number, size=(48, 48))
+        for i, (image, sector, label) in enumerate(zip(data.images, data.sectors, data.labels, strict=True)):
+            view = sa.phantom.VIEWS[label]
+            if layout == "folder":
+                for folder, pixels in ((root / split, image), (root / "masking2" / split, sector)):
+                    folder.mkdir(parents=True, exist_ok=True)
+                    np.save(folder / f"{i:04d}_{view}.npy", pixels.astype(np.uint8))
+            elif split != "ood":
+                (root / "labeled").mkdir(parents=True, exist_ok=True)
+                sectors.mkdir(exist_ok=True)
+                cv2.imwrite(str(root / "labeled" / f"{number}s1_{i}.png"), image)
+                if i % 4:  # some images have no sector
+                    cv2.imwrite(str(sectors / f"{number}s1_{i}.png"), sector * np.uint8(255))
+                rows.append(f"{number}s1_{i}.png,labeled,{view},{split}")
+    rows.append("9s1_0.png,labeled,A4CorA2CorOther,train")
+    if layout == "tmed2":
+        (root / "DEV479").mkdir()
+        (root / "DEV479" / "TMED2_fold0_labeledpart.csv").write_text("\n".join(rows))
+    arguments = ("--data", layout, "--root", root, "--sectors", sectors, "--size", 48, "--epochs", 1)
+    run("train_resnet18.py", *arguments, "--runs", "backmix@1", "--seeds", 0, "--out", tmp_path / "out")
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "| backmix f=1 | i.d. |" in table
+    assert ("| backmix f=1 | o.o.d. |" in table) == (layout == "folder")
