@@ -13,6 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict
+    from albumentations.core.transform_params import SampledParams as _SampledParams
+except ImportError:
+    _SampledParams = None
+
 from sectoraug import checks, fills
 from sectoraug.draws import Draws
 from sectoraug.images import RESIZE, fit
@@ -146,13 +151,12 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
 
     if _ALBUMENTATIONSX:
 
-        def sample_parameters(self, params: Any, data: Any, targets: Any, sampling: Any) -> Any:
-            from albumentations.core.transform_params import SampledParams
-
+        def sample_parameters(self, params: Any, data: Any, sampling: Any, targets: Any = None) -> Any:
             # A transform is not told its Compose's seed; the owner of the stream it draws from is.
             owner = getattr(sampling.invocation.random_stream_reserver, "__self__", None)
             seeded = getattr(owner, "seed", None) is not None
-            return SampledParams(params=self._drawn(sampling.py_random, seeded, data))
+            drawn = self._drawn(sampling.py_random, seeded, data)
+            return drawn if _SampledParams is None else _SampledParams(params=drawn)
 
     else:
 
