@@ -191,3 +191,11 @@ def number(value: Any, low: float, high: float, name: str) -> float:
     if not low <= value <= high:
         raise ValueError(f"{name} is {value}; expected a number in [{low:g}, {high:g}].")
     return float(value)
+
+
+def size(value: Any, name: str = "size") -> tuple[int, int]:
+    """Return `value` as (height, width) if it is two whole numbers above 0."""
+    pair = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
+    if len(pair) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in pair):
+        raise ValueError(f"{name} is {value!r}; expected (height, width) in pixels, such as (112, 112).")
+    return int(pair[0]), int(pair[1])

@@ -100,7 +100,9 @@ class BackgroundPool:
             raise ValueError(
                 f"there are {len(images)} images and {len(sectors)} sectors; expected one sector an image."
             )
-        if size is None and len(images):
+        if size is not None:
+            size = checks.size(size)
+        elif len(images):
             size = np.shape(images[0])[:2]
         pairs = ((f"donor {index}", lambda i=index: (images[i], sectors[i])) for index in range(len(images)))
         return cls._build(pairs, len(images), size or (0, 0), resize, skip_invalid, None, False)
@@ -138,15 +140,12 @@ class BackgroundPool:
                 "sector file an image, in the same order."
             )
         checks.choice(resize, RESIZE, "resize")
-        height, width = size
         pairs = (
             (str(image), lambda i=image, s=sector: (read_image(i), read_sector(s)))
             for image, sector in zip(images, sectors, strict=True)
         )
         target = None if folder is None else Path(folder)
-        return cls._build(
-            pairs, len(images), (int(height), int(width)), resize, skip_invalid, target, progress
-        )
+        return cls._build(pairs, len(images), checks.size(size), resize, skip_invalid, target, progress)
 
     @classmethod
     def _build(
@@ -165,11 +164,14 @@ class BackgroundPool:
             for name, load in track(pairs, n, "pool", progress):
                 try:
                     image, sector = load()
-                    writer.add(*_donor(image, sector, size, resize, name), name)
+                    background, packed = _donor(image, sector, size, resize, name)
+                    writer.check(background, name)
                 except (OSError, ValueError, TypeError) as error:
                     if not skip_invalid:
                         raise
                     skipped.append(str(error))
+                else:
+                    writer.add(background, packed)
             if writer.n == 0:
                 raise ValueError(
                     f"the pool would be empty ({n} donors given, {len(skipped)} of them invalid); "
@@ -193,7 +195,7 @@ class BackgroundPool:
         folder = Path(folder)
         with FolderWriter(folder) as writer:
             for index in track(range(len(self)), len(self), "save", progress):
-                writer.add(self.background(index), self._packed(index), f"donor {index}")
+                writer.add(self.background(index), self._packed(index))
             writer.finish()
         return type(self).open(folder)
 
@@ -272,6 +274,11 @@ class BackgroundPool:
         n = self._n
         if exclude is None:
             return bits % n
+        if not isinstance(exclude, (int, np.integer)):
+            raise TypeError(
+                f"pool_index is {checks.describe(exclude)}; expected the image's own index in this pool, "
+                f"0..{n - 1}, or None."
+            )
         if not 0 <= exclude < n:
             raise ValueError(
                 f"pool_index is {exclude}; expected the image's own index in this pool, 0..{n - 1}, or None."
@@ -282,7 +289,7 @@ class BackgroundPool:
                 "leave pool_index out."
             )
         index = bits % (n - 1)
-        return index + (index >= exclude)
+        return index + 1 if index >= exclude else index
 
     def subset(self, fraction: float, seed: int) -> BackgroundPool:
         """A random share of the pool (at least one donor) that shares its memory.

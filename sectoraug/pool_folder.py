@@ -65,10 +65,15 @@ class Writer:
         self.n = 0
         self.first: NDArray[Any] | None = None
 
-    def add(self, background: NDArray[Any], packed: NDArray[np.uint8], name: str) -> None:
+    def check(self, background: NDArray[Any], name: str) -> None:
+        """Raise if `background` differs in kind from the first."""
+        if self.first is not None:
+            checks.alike(background, self.first, name, "the pool's first donor")
+
+    def add(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
+        """Write one donor that `check` has passed."""
         if self.first is None:
             self.first = np.empty_like(background)
-        checks.alike(background, self.first, name, "the pool's first donor")
         self.write(background, packed)
         self.n += 1
 

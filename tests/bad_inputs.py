@@ -91,6 +91,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
         lambda: mix(np.zeros((9, 9), np.uint8), mask=np.eye(9, dtype=np.uint8)),
         ValueError,
     ),
+    ("pool_index that is no index", lambda: mix(mask=SECTOR, pool_index=0.5), TypeError),
     ("pool_index out of range", lambda: mix(mask=SECTOR, pool_index=2), ValueError),
     (
         "only the image itself in the pool",

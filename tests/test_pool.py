@@ -223,6 +223,24 @@ def test_a_corrupt_file_is_named_or_skipped_and_counted(files, tmp_path: Path) -
     assert "whole frame" in pool.skipped[2]
 
 
+def test_a_full_disk_is_no_invalid_donor(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    from sectoraug.pool_folder import FolderWriter
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FolderWriter, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        sa.BackgroundPool.from_files(*files, size=(40, 48), skip_invalid=True, folder=tmp_path / "pool")
+    assert not list(tmp_path.glob("pool*")), "nothing half written"
+
+
+@pytest.mark.parametrize("size", [112, (112,), (0, 5), (1.5, 2), "ab"])
+def test_sizes_are_two_whole_numbers(files, size: object) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ValueError, match=r"expected \(height, width\)"):
+        sa.BackgroundPool.from_files(*files, size=size)
+
+
 def test_missing_file_keeps_its_name(files) -> None:  # type: ignore[no-untyped-def]
     images, sectors = files
     with pytest.raises(FileNotFoundError, match="nowhere"):
