@@ -76,8 +76,8 @@ def sector_from_clip(
     Raises:
         SectorNotFound: nothing moves, or the largest moving piece is under `smallest`.
 
-    The paper thresholds adaptively; one global level was more accurate on real clips, and taking
-    the largest piece before the hull mattered most: a moving ECG no longer stretches the hull.
+    The paper thresholds adaptively; one global level was more accurate on two real clips. Taking the
+    largest piece before the hull keeps a moving ECG from stretching it.
     """
     checks.choice(method, METHODS, "method")
     moving = mean_absolute_difference(frames) > level
