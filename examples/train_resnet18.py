@@ -452,7 +452,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--fraction", type=float, default=1.0, help="for runs that name none")
     parser.add_argument("--lam", type=float, default=1.0, help="lambda of wBackMix")
     parser.add_argument("--seeds", type=int, nargs="+", default=None)
-    parser.add_argument("--full", action="store_true", help="112x112, 4 runs, 3 seeds")
+    parser.add_argument("--full", action="store_true", help="112x112, 8 epochs, 4 runs, 3 seeds")
     parser.add_argument("--size", type=int, default=None, help="height and width in pixels")
     parser.add_argument("--images", type=int, default=None, help="training images of the phantom")
     parser.add_argument("--epochs", type=int, default=None)
@@ -470,7 +470,7 @@ def parse() -> argparse.Namespace:
         "seeds": [0, 1, 2] if full else [0],
         "size": 112 if full else 80,
         "images": 1600,
-        "epochs": 6 if arguments.data == "phantom" else 100,
+        "epochs": 100 if arguments.data != "phantom" else 8 if full else 6,
     }
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
