@@ -216,14 +216,16 @@ def few_sectors(split: Split, fraction: float, seed: int) -> Split:
     return Split(split.images, sectors, split.labels)
 
 
+def pool_of(split: Split) -> sa.BackgroundPool:
+    """The backgrounds of all images that have a sector."""
+    inside = split.sectors.any(axis=(1, 2))
+    return sa.BackgroundPool.from_arrays(split.images[inside], split.sectors[inside], skip_invalid=True)
+
+
 def training_transform(run: Run, train: Split) -> A.Compose:
     steps: list[Any] = [A.Rotate((-30, 30)), A.RandomBrightnessContrast(), A.HorizontalFlip()]
     if run.method in ("backmix", "wbackmix"):
-        has_sector = train.sectors.any(axis=(1, 2))
-        pool = sa.BackgroundPool.from_arrays(
-            train.images[has_sector], train.sectors[has_sector], skip_invalid=True
-        )
-        steps.append(sa.BackMix(pool, missing="skip"))
+        steps.append(sa.BackMix(pool_of(train), missing="skip"))
     elif run.method in FILLS:
         steps.append(FILLS[run.method](missing="skip"))
     return A.Compose(steps)
@@ -378,11 +380,7 @@ def table(results: dict[str, dict[str, list[dict[str, float]]]], arguments: argp
 
 
 def draw_swaps(train_split: Split, path: Path) -> None:
-    inside = train_split.sectors.any(axis=(1, 2))
-    pool = sa.BackgroundPool.from_arrays(
-        train_split.images[inside], train_split.sectors[inside], skip_invalid=True
-    )
-    transform = A.Compose([sa.BackMix(pool, missing="skip")], seed=0)
+    transform = A.Compose([sa.BackMix(pool_of(train_split), missing="skip")], seed=0)
     figure, axes = plt.subplots(2, 8, figsize=(13, 3.6), layout="constrained")
     for i, (top, bottom) in enumerate(axes.T):
         top.imshow(train_split.images[i], cmap="gray", vmin=0, vmax=255)

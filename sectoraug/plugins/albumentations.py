@@ -13,16 +13,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict
-    from albumentations.core.transform_params import SampledParams as _SampledParams
-except ImportError:
-    _SampledParams = None
-
 from sectoraug import checks, fills
 from sectoraug.draws import Draws
 from sectoraug.images import RESIZE, fit
 from sectoraug.pool import BackgroundPool, pool_named
 from sectoraug.swap import composite
+
+try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict
+    from albumentations.core.transform_params import SampledParams as _SampledParams
+except ImportError:
+    _SampledParams = None
 
 _ALBUMENTATIONSX = hasattr(A.BasicTransform, "sample_parameters")
 _IMAGE_TARGETS = ("image", "images", "volume", "volumes")
