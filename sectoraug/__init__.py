@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from sectoraug import fills as fills
     from sectoraug import phantom as phantom
+    from sectoraug.batch import swap_background_batch as swap_background_batch
     from sectoraug.evidence.focus import coverage_percent as coverage_percent
     from sectoraug.evidence.focus import energy_percent as energy_percent
     from sectoraug.evidence.focus import focus_percent as focus_percent
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from sectoraug.plugins.albumentations import DimBackground as DimBackground
     from sectoraug.plugins.albumentations import NoiseBackground as NoiseBackground
     from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
+    from sectoraug.plugins.kornia import RandomBackMix as RandomBackMix
     from sectoraug.pool import BackgroundPool as BackgroundPool
+    from sectoraug.pool_device import DevicePool as DevicePool
     from sectoraug.sectors.clips import read_clip as read_clip
     from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
     from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
@@ -41,9 +44,11 @@ _HOME = {
     "BlackBackground": "plugins.albumentations",
     "BlurBackground": "plugins.albumentations",
     "DimBackground": "plugins.albumentations",
+    "DevicePool": "pool_device",
     "Focus": "evidence.metric",
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
+    "RandomBackMix": "plugins.kornia",
     "SectorEstimate": "sectors.motion",
     "SectorNotFound": "sectors.motion",
     "ShuffleBackground": "plugins.albumentations",
@@ -56,6 +61,7 @@ _HOME = {
     "read_clip": "sectors.clips",
     "sector_from_clip": "sectors.motion",
     "swap_background": "swap",
+    "swap_background_batch": "batch",
 }
 
 _MODULES = ("fills", "phantom")

@@ -9,7 +9,10 @@ from __future__ import annotations
 import os
 import random
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, device
 
 _BITS64 = (1 << 64) - 1
 _HIGHEST = (1 << 63) - 1
@@ -35,6 +38,17 @@ class Draws:
         else:
             bits = int(torch.randint(_HIGHEST, ()))
         return _splitmix64(bits + self._rank() * 0xD1342543DE82EF95)
+
+    def bits_on(self, where: device, n: int) -> Tensor:
+        """(n,) int64 of 63 random bits, made on a device by torch's default generator of that device."""
+        import torch
+
+        bits = torch.randint(_HIGHEST, (n,), device=where)
+        rank = self._rank()
+        if rank:
+            bits = bits * (_splitmix64(rank) >> 1 | 1) & _HIGHEST
+            bits = bits ^ bits >> 32
+        return bits
 
     def _rank(self) -> int:
         distributed: Any = sys.modules.get("torch.distributed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import cv2
@@ -16,6 +16,9 @@ from sectoraug import checks
 from sectoraug.images import RESIZE, fit, read_image, read_sector
 from sectoraug.pool_folder import FolderWriter, MemoryWriter, checksum_of, open_arrays
 from sectoraug.progress import track
+
+if TYPE_CHECKING:
+    from sectoraug.pool_device import DevicePool
 
 _CHECKED_AT_OPEN = 64 << 20
 _pools: WeakValueDictionary[str, BackgroundPool] = WeakValueDictionary()
@@ -290,6 +293,33 @@ class BackgroundPool:
             )
         index = bits % (n - 1)
         return index + 1 if index >= exclude else index
+
+    def to(self, device: Any, dtype: Any = None, *, progress: bool = True) -> DevicePool:
+        """Copy all backgrounds to a torch device, for `swap_background_batch` and `RandomBackMix`.
+
+        Args:
+            device: a torch.device or its name, such as "cuda".
+            dtype: a torch dtype; None for that of the pool. Floating-point values of a uint8 pool are in
+                0..1, and need more memory; `donor_values` converts while swapping instead.
+            progress: show a progress bar on stderr.
+
+        Raises:
+            MemoryError: the device has no room for the pool.
+        """
+        import torch
+
+        from sectoraug.pool_device import upload
+
+        own = torch.uint8 if self.dtype == np.uint8 else torch.float32
+        rows = self._rows
+        return upload(
+            lambda part: self._backgrounds[part if rows is None else rows[part]],
+            len(self),
+            self._backgrounds.shape[1:],
+            torch.device(device),
+            own if dtype is None else dtype,
+            progress,
+        )
 
     def subset(self, fraction: float, seed: int) -> BackgroundPool:
         """A random share of the pool (at least one donor) that shares its memory.

@@ -18,6 +18,7 @@ LAYERS = [
     [
         "images",
         "pool_folder",
+        "pool_device",
         "pool",
         "sectors",
         "sectors.clips",
@@ -29,10 +30,18 @@ LAYERS = [
         "phantom_probe",
         "phantom_overlays",
     ],
-    ["losses", "evidence.gradcam", "evidence.metric"],
-    ["plugins", "plugins.albumentations"],
+    [
+        "batch",
+        "batch_checks",
+        "batch_cpu",
+        "batch_kernel",
+        "losses",
+        "evidence.gradcam",
+        "evidence.metric",
+    ],
+    ["plugins", "plugins.albumentations", "plugins.kornia"],
 ]
-HEAVY = {"torch", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}
+HEAVY = {"torch", "triton", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}
 HOSTS = {"albumentations", "kornia", "torchvision", "monai"}
 
 

@@ -1,0 +1,81 @@
+"""The swap of a batch on a CPU: the swap of `swap.py`, plane by plane.
+
+OpenCV's masked copy takes about half the time of torch.where, and reads a donor once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sectoraug.swap import paste
+
+# Pixels travel as bits, since NumPy knows no bfloat16 and OpenCV no int64.
+_BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.float64}
+
+
+def swap_into(
+    out: Tensor,
+    mixed: Tensor,
+    images: Tensor,
+    sectors: Tensor,
+    donors: Tensor,
+    donor_sectors: Tensor | None,
+    donor_index: Tensor | None,
+    wanted: Tensor | None,
+    values: Tensor | None,
+) -> None:
+    """Write the swap into `out` and what was swapped into `mixed`, as `batch` lays them down."""
+    channels_last = out.shape[1] > 1 and out.stride(1) == 1
+    inside, donor_inside = _inside(sectors), None if donor_sectors is None else _inside(donor_sectors)
+    target, image, donor = _bits(out), _bits(images), _bits(donors)
+    table = None if values is None else _bits(values)
+    black = np.full_like(_planes(target[0], channels_last)[0], 0 if table is None else table[0])
+    rows = range(len(image)) if donor_index is None else donor_index.tolist()
+    swaps = [True] * len(image) if wanted is None else wanted.tolist()
+    for i, row in enumerate(rows):
+        swaps[i] = bool(swaps[i] and 0 <= row < len(donor) and cv2.hasNonZero(inside[i]))
+        if swaps[i] and donor_inside is not None:
+            swaps[i] = 0 < cv2.countNonZero(donor_inside[row]) < donor_inside[row].size
+        if not swaps[i]:
+            target[i] = image[i]
+            continue
+        written = _planes(target[i], channels_last)
+        if table is None:
+            target[i] = donor[row]
+        else:
+            target[i] = table[donor[row]]
+        for plane, kept in zip(written, _planes(image[i], channels_last), strict=True):
+            if donor_inside is not None:
+                paste(black, donor_inside[row], plane)
+            paste(kept, inside[i], plane)
+    mixed.copy_(torch.tensor(swaps))
+
+
+def areas_px(sectors: Tensor) -> Tensor:
+    """Pixels inside each of the (B, H, W) sectors: (B,) int64."""
+    return torch.tensor([cv2.countNonZero(plane) for plane in _inside(sectors)])
+
+
+def _bits(tensor: Tensor) -> NDArray[Any]:
+    return np.asarray(tensor.detach().view(_BITS[tensor.element_size()]).numpy())
+
+
+def _planes(example: NDArray[Any], channels_last: bool) -> NDArray[Any]:
+    """(N, H, W) or (N, H, W, C) of one example (C, H, W) or (C, T, H, W)."""
+    if channels_last:
+        frames = example if example.ndim == 4 else example[:, None]
+        return frames.transpose(1, 2, 3, 0)
+    return example.reshape(-1, *example.shape[-2:])
+
+
+def _inside(sectors: Tensor) -> NDArray[np.uint8]:
+    inside = sectors.detach()
+    if inside.dtype != torch.bool:
+        inside = inside != 0
+    return np.ascontiguousarray(inside.numpy()).view(np.uint8)
