@@ -21,7 +21,7 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
-from timing import interleaved, spread, write
+from timing import interleaved, show, spread, write
 from torch.utils.data import DataLoader, Dataset
 
 import sectoraug as sa
@@ -153,14 +153,11 @@ def main() -> None:
         for shape in SIZES:
             name = f"{'x'.join(map(str, shape))}, {memory}"
             result[name] = bench_size(shape, memory == "streaming", rounds, seconds)
-            print(f"\n{name}")
-            for row, value in result[name].items():
-                print(f"  {row:44} {value['median']:8.2f}  [{value['q1']:.2f}, {value['q3']:.2f}]")
+            show(name, result[name])
     result["DataLoader, 224x224 PNG"] = bench_decode(
         32 if arguments.quick else 400, 2 if arguments.quick else 15
     )
-    for row, value in result["DataLoader, 224x224 PNG"].items():
-        print(f"\nDataLoader\n  {row:44} {value['median']:8.2f}  [{value['q1']:.2f}, {value['q3']:.2f}]")
+    show("DataLoader", result["DataLoader, 224x224 PNG"])
     if arguments.write:
         print("\nwritten to", write("cpu", {"results": result}))
 

@@ -21,6 +21,8 @@ LIBRARIES = (
     "opencv-python-headless",
     "torch",
     "torchvision",
+    "triton",
+    "kornia",
     "captum",
     "albumentations",
     "albumentationsx",
@@ -28,30 +30,38 @@ LIBRARIES = (
 
 
 def interleaved(
-    contestants: dict[str, Callable[[], Any]], rounds: int, seconds: float
+    contestants: dict[str, Callable[[], Any]],
+    rounds: int,
+    seconds: float,
+    synchronize: Callable[[], Any] = lambda: None,
 ) -> dict[str, np.ndarray]:
-    """Seconds per call of each contestant, one value a round; within a round all run after another."""
+    """Seconds per call of each contestant, one value a round; within a round all run after another.
+
+    `synchronize` waits for what the calls started, such as torch.cuda.synchronize.
+    """
     calls = {}
     for name, call in contestants.items():
         call()
+        synchronize()
         n = 1
-        while (took := _timed(call, n)) < seconds:
+        while (took := _timed(call, n, synchronize)) < seconds:
             n = max(n + 1, int(1.2 * n * seconds / max(took, 1e-9)))
         calls[name] = n
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, call in contestants.items():
-            times[name].append(_timed(call, calls[name]) / calls[name])
+            times[name].append(_timed(call, calls[name], synchronize) / calls[name])
     return {name: np.array(values) for name, values in times.items()}
 
 
-def _timed(call: Callable[[], Any], n: int) -> float:
+def _timed(call: Callable[[], Any], n: int, synchronize: Callable[[], Any]) -> float:
     enabled = gc.isenabled()
     gc.disable()
     try:
         start = time.perf_counter()
         for _ in range(n):
             call()
+        synchronize()
         return time.perf_counter() - start
     finally:
         if enabled:
@@ -64,7 +74,7 @@ def spread(values: np.ndarray, digits: int = 2) -> dict[str, float]:
     return {"median": round(middle, digits), "q1": round(low, digits), "q3": round(high, digits)}
 
 
-def machine() -> dict[str, Any]:
+def machine(device: str = "cpu") -> dict[str, Any]:
     """What a result depends on."""
     versions = {}
     for name in LIBRARIES:
@@ -74,6 +84,7 @@ def machine() -> dict[str, Any]:
             continue
     return {
         "processor": _processor(),
+        **({} if device == "cpu" else {"gpu": _gpu()}),
         "cores": os.cpu_count(),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -89,9 +100,22 @@ def _processor() -> str:
     return platform.processor()
 
 
-def write(name: str, result: dict[str, Any]) -> Path:
+def _gpu() -> str:
+    import torch
+
+    return f"{torch.cuda.get_device_name()}, CUDA {torch.version.cuda}"
+
+
+def show(title: str, rows: dict[str, dict[str, float]]) -> None:
+    """Print medians with their quartiles."""
+    print(f"\n{title}")
+    for row, value in rows.items():
+        print(f"  {row:52} {value['median']:10.2f}  [{value['q1']:.2f}, {value['q3']:.2f}]")
+
+
+def write(name: str, result: dict[str, Any], device: str = "cpu") -> Path:
     """Keep a result with its machine as results/NAME.json."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
+    path.write_text(json.dumps({"machine": machine(device), **result}, indent=1) + "\n")
     return path

@@ -4,6 +4,8 @@
     python examples/train_resnet18.py --full           # phantom at 112x112, 4 runs of 3 seeds
     python examples/train_resnet18.py --data folder --root DATA       # the BackMix authors' layout
     python examples/train_resnet18.py --data tmed2 --root TMED2 --sectors SECTORS
+    python examples/train_resnet18.py --augment gpu             # whole batches, by kornia, on the device
+    torchrun --nproc-per-node N examples/train_resnet18.py      # N processes: NCCL on GPUs, gloo on CPUs
 
 A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with
 sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy.
@@ -25,7 +27,7 @@ import csv
 import json
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,14 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
 import cv2
+import kornia.augmentation as K
 import matplotlib
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, get_worker_info
 from torchmetrics import MetricCollection
 from torchmetrics.classification import (
     MulticlassAccuracy,
@@ -173,12 +178,32 @@ class Frames(Dataset):
         out = {"image": self.split.images[index], "backmixed": False}
         if self.transform is not None:
             out = self.transform(**out, mask=self.split.sectors[index])
-        return standardised(out["image"]), int(self.split.labels[index]), out["backmixed"]
+        return standardised(as_planes(out["image"])), int(self.split.labels[index]), out["backmixed"]
 
 
-def standardised(image: np.ndarray) -> torch.Tensor:
-    pixels = torch.from_numpy(np.ascontiguousarray(image)).float()[None]
-    return (pixels - pixels.mean()) / (pixels.std() + 1e-6)
+class BareFrames(Dataset):
+    """(image (1, H, W) uint8, label, sector (1, H, W) uint8), for what augments whole batches."""
+
+    def __init__(self, split: Split) -> None:
+        self.split = split
+
+    def __len__(self) -> int:
+        return len(self.split.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, torch.Tensor]:
+        image, sector = self.split.images[index], self.split.sectors[index]
+        return as_planes(image), int(self.split.labels[index]), as_planes(sector)
+
+
+def as_planes(image: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(image))[None]
+
+
+def standardised(images: torch.Tensor) -> torch.Tensor:
+    """Each image of (..., 1, H, W) with mean 0 and deviation 1."""
+    images = images.float()
+    mean = images.mean((-3, -2, -1), keepdim=True)
+    return (images - mean) / (images.std((-3, -2, -1), keepdim=True) + 1e-6)
 
 
 def reseed(worker_id: int) -> None:
@@ -222,13 +247,42 @@ def pool_of(split: Split) -> sa.BackgroundPool:
     return sa.BackgroundPool.from_arrays(split.images[inside], split.sectors[inside], skip_invalid=True)
 
 
+def mixes(run: Run) -> bool:
+    return run.method in ("backmix", "wbackmix")
+
+
 def training_transform(run: Run, train: Split) -> A.Compose:
+    """Augments one image at a time, in the DataLoader's workers."""
     steps: list[Any] = [A.Rotate((-30, 30)), A.RandomBrightnessContrast(), A.HorizontalFlip()]
-    if run.method in ("backmix", "wbackmix"):
+    if mixes(run):
         steps.append(sa.BackMix(pool_of(train), missing="skip"))
     elif run.method in FILLS:
         steps.append(FILLS[run.method](missing="skip"))
     return A.Compose(steps)
+
+
+class BatchTransform(nn.Module):
+    """The same for whole batches, on the model's device; the pool lies there, too."""
+
+    def __init__(self, run: Run, train: Split, device: torch.device) -> None:
+        super().__init__()
+        steps: list[nn.Module] = [
+            K.RandomRotation(30.0),
+            K.RandomBrightness((0.8, 1.2)),
+            K.RandomContrast((0.8, 1.2)),
+            K.RandomHorizontalFlip(),
+        ]
+        self.mix = None
+        if mixes(run):
+            pool = pool_of(train).to(device, progress=False)
+            self.mix = sa.RandomBackMix(pool=pool, donor_values=torch.arange(256) / 255)
+            steps.append(self.mix)
+        self.steps = K.AugmentationSequential(*steps, data_keys=["input", "mask"])
+
+    def forward(self, images: torch.Tensor, sectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        augmented, _ = self.steps(images.float() / 255, sectors)
+        mixed = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        return standardised(augmented), mixed if self.mix is None else self.mix.mixed
 
 
 def make_model(stem: str) -> nn.Module:
@@ -240,15 +294,53 @@ def make_model(stem: str) -> nn.Module:
     return model
 
 
+def training_batches(
+    run: Run, data: Split, arguments: argparse.Namespace, device: torch.device
+) -> Callable[[int], Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]:
+    """A function of the epoch that yields images, labels and who was mixed, on the device."""
+    rank, n_ranks = rank_and_world()
+    transform = BatchTransform(run, data, device).to(device) if arguments.augment == "gpu" else None
+    dataset = BareFrames(data) if transform else Frames(data, training_transform(run, data))
+    sampler = DistributedSampler(dataset, seed=run.seed, drop_last=True) if n_ranks > 1 else None
+    loader = DataLoader(
+        dataset,
+        64 // n_ranks,
+        shuffle=sampler is None,
+        sampler=sampler,
+        drop_last=True,
+        num_workers=arguments.workers,
+        worker_init_fn=None if transform else reseed,
+        pin_memory=device.type == "cuda",
+    )
+
+    def batches_of(epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
+        # All randomness of an epoch starts here, so that a resumed run goes on as it would have.
+        seed = 1000 * run.seed + epoch + 1 + 10**6 * rank
+        torch.manual_seed(seed)
+        if sampler is not None:
+            sampler.set_epoch(epoch)
+        if isinstance(dataset, Frames):
+            dataset.transform.set_random_seed(seed)
+        label = f"{run.name} seed {run.seed} epoch {epoch + 1}"
+        for images, labels, extra in tqdm(loader, desc=label, leave=False, disable=rank > 0):
+            images, labels, extra = (value.to(device, non_blocking=True) for value in (images, labels, extra))
+            if transform is not None:
+                images, extra = transform(images, extra)
+            yield images.contiguous(memory_format=torch.channels_last), labels, extra
+
+    return batches_of
+
+
 def train(
     run: Run, splits: dict[str, Split], arguments: argparse.Namespace, device: torch.device
 ) -> dict[str, Any]:
-    """Train one run, or finish it; return the checkpoint, with the best model's weights and the curves."""
+    """Train one run, or finish it; return the checkpoint, with the best model's weights and the curves.
+
+    Under torchrun each rank takes its share of every batch, and rank 0 judges and saves.
+    """
+    rank, n_ranks = rank_and_world()
     data = few_sectors(splits["train"], run.fraction, run.seed)
-    dataset = Frames(data, training_transform(run, data))
-    loader = DataLoader(
-        dataset, 64, shuffle=True, drop_last=True, num_workers=arguments.workers, worker_init_fn=reseed
-    )
+    batches_of = training_batches(run, data, arguments, device)
     lam = arguments.lam if run.method == "wbackmix" else 0.0
     loss_of = sa.WeightedBackMixLoss(lam=lam, fraction=run.fraction)
 
@@ -262,37 +354,50 @@ def train(
         model.load_state_dict(saved.pop("model"))
         optimizer.load_state_dict(saved.pop("optimizer"))
         state = saved
+    trained = DistributedDataParallel(model) if n_ranks > 1 else model
 
     for epoch in range(state["epoch"], arguments.epochs):
-        # All randomness of an epoch starts here, so that a resumed run goes on as it would have.
-        torch.manual_seed(1000 * run.seed + epoch + 1)
-        dataset.transform.set_random_seed(1000 * run.seed + epoch + 1)
         model.train()
         losses = []
-        for images, labels, mixed in tqdm(
-            loader, desc=f"{run.name} seed {run.seed} epoch {epoch + 1}", leave=False
-        ):
-            images = images.to(device, memory_format=torch.channels_last)
+        for images, labels, mixed in batches_of(epoch):
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                loss = loss_of(model(images), labels.to(device), mixed.to(device))
+                loss = loss_of(trained(images), labels, mixed)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            losses.append(loss.item())
-        accuracy = float((predictions(model, splits["val"], device) == splits["val"].labels).mean())
-        state["losses"].append(statistics.mean(losses))
-        state["accuracies"].append(accuracy)
-        if accuracy > state["best"]:
-            state["best"] = accuracy
-            state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
-        state["epoch"] = epoch + 1
-        write_whole(
-            path,
-            lambda part: torch.save(
-                {**state, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, part
-            ),
-        )
+            losses.append(loss.detach())
+        if rank == 0:
+            accuracy = float((predictions(model, splits["val"], device) == splits["val"].labels).mean())
+            state["losses"].append(float(torch.stack(losses).mean()))
+            state["accuracies"].append(accuracy)
+            if accuracy > state["best"]:
+                state["best"] = accuracy
+                state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
+            state["epoch"] = epoch + 1
+            whole = {**state, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            write_whole(path, lambda part, whole=whole: torch.save(whole, part))
+        wait_for_all()
     return state
+
+
+def rank_and_world() -> tuple[int, int]:
+    return (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+
+
+def wait_for_all() -> None:
+    if dist.is_initialized():
+        dist.barrier()
+
+
+def start_ranks() -> torch.device:
+    """Join torchrun's other processes, if there are any, and name this one's device."""
+    on_gpu = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if on_gpu else torch.device("cpu")
+    if on_gpu:
+        torch.cuda.set_device(device)
+    if "WORLD_SIZE" in os.environ:
+        dist.init_process_group("nccl" if on_gpu else "gloo")
+    return device
 
 
 def write_whole(path: Path, write: Any) -> None:
@@ -337,7 +442,7 @@ def evaluate(model: nn.Module, split: Split, layer: str, device: torch.device) -
         for images, labels, sectors in batches(split):
             cam = gradcam(images.to(device))
             scores.update(gradcam.scores.argmax(1).cpu(), labels)
-            known = sectors.flatten(1).any(1)
+            known = (sectors != 0).flatten(1).any(1)
             if known.any():
                 focus.update(cam.cpu()[known], sectors[known])
         grid = gradcam.grid
@@ -402,7 +507,7 @@ def draw_heatmaps(
     for model in models.values():
         wrong += predictions(model, split, device) != split.labels
     chosen = np.argsort(-wrong, kind="stable")[:8]
-    images = torch.stack([standardised(split.images[i]) for i in chosen]).to(device)
+    images = standardised(torch.from_numpy(split.images[chosen])[:, None]).to(device)
     n, size = len(chosen), (1.6 * len(chosen), 1.75 * len(models))
     figure, axes = plt.subplots(len(models), n, figsize=size, squeeze=False, layout="constrained")
     for line, (name, model) in zip(axes, models.items(), strict=True):
@@ -457,6 +562,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--shortcut", type=float, default=0.95, help="how often the phantom's overlay tells the label"
     )
+    parser.add_argument(
+        "--augment",
+        choices=("cpu", "gpu"),
+        default="cpu",
+        help="image by image, or whole batches on the device",
+    )
     parser.add_argument("--stem", choices=("torchvision", "small"), default="torchvision")
     parser.add_argument("--layer", default="layer3", help="where GradCAM looks")
     parser.add_argument("--workers", type=int, default=0)
@@ -487,35 +598,50 @@ def parse_run(text: str, seed: int, default: float) -> Run:
     return Run(method, float(fraction) if fraction else default, seed)
 
 
-def main() -> None:
-    arguments = parse()
-    runs = [parse_run(text, seed, arguments.fraction) for text in arguments.runs for seed in arguments.seeds]
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    settings = {
-        k: str(v)
-        for k, v in vars(arguments).items()
-        if k not in ("runs", "seeds", "fraction", "out", "workers")
-    }
+def settings_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """What all runs in one folder share; kept there, so that others are refused."""
+    own = ("runs", "seeds", "fraction", "out", "workers")
+    settings = {key: str(value) for key, value in vars(arguments).items() if key not in own}
     described = arguments.out / "settings.json"
     if described.exists() and json.loads(described.read_text()) != settings:
         raise SystemExit(
             f"{arguments.out} holds runs with other settings; choose another --out, or remove it."
         )
-    described.write_text(json.dumps(settings, indent=1))
+    wait_for_all()
+    if rank_and_world()[0] == 0:
+        described.write_text(json.dumps(settings, indent=1))
+    return settings
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+def main() -> None:
+    arguments = parse()
+    runs = [parse_run(text, seed, arguments.fraction) for text in arguments.runs for seed in arguments.seeds]
+    if arguments.augment == "gpu" and any(run.method in FILLS for run in runs):
+        raise SystemExit(f"--augment gpu has no {', '.join(FILLS)}; use --augment cpu for these runs.")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    device = start_ranks()
+    rank, n_ranks = rank_and_world()
+    settings = settings_of(arguments)
     load = {"phantom": load_phantom, "folder": load_folder, "tmed2": load_tmed2}[arguments.data]
     splits = load(arguments)
     tests = [name for name in splits if name not in ("train", "val")]
-    sizes = ", ".join(f"{name} {len(split.labels)}" for name, split in splits.items())
-    print(f"{device}, {arguments.size}x{arguments.size}, {arguments.epochs} epochs; images: {sizes}")
-    draw_swaps(splits["train"], arguments.out / "swaps.png")
+    if rank == 0:
+        sizes = ", ".join(f"{name} {len(split.labels)}" for name, split in splits.items())
+        ranks = f" x {n_ranks}" if n_ranks > 1 else ""
+        shape = f"{arguments.size}x{arguments.size}"
+        print(f"{device.type}{ranks}, {shape}, {arguments.epochs} epochs; images: {sizes}")
+        draw_swaps(splits["train"], arguments.out / "swaps.png")
+
+    states = [train(run, splits, arguments, device) for run in tqdm(runs, desc="runs", disable=rank > 0)]
+    if dist.is_initialized():
+        dist.destroy_process_group()
+    if rank > 0:
+        return
 
     results: dict[str, dict[str, list[dict[str, float]]]] = {}
     models: dict[str, nn.Module] = {}
     curves: dict[str, dict[str, list[float]]] = {}
-    for run in tqdm(runs, desc="runs"):
-        state = train(run, splits, arguments, device)
+    for run, state in zip(runs, tqdm(states, desc="maps"), strict=True):
         model = make_model(arguments.stem).to(device)
         model.load_state_dict(state["best_model"])
         for test in tests:

@@ -1,6 +1,7 @@
 """Argument errors of the batch op, one sentence each: what came, what was expected, what to do.
 
-Shapes, dtypes and devices are known without waiting for a device. Values are not: they have a function of their own.
+Shapes, dtypes and devices are known without waiting for a device. Values are not: they have a function of
+their own.
 """
 
 from __future__ import annotations
@@ -78,20 +79,23 @@ def donors(value: object, of: Tensor, donor_values: object) -> Tensor:
     if donor_values is None:
         if value.dtype != of.dtype:
             raise TypeError(
-                f"donors is {describe(value)} but images is {describe(of)}; expected one dtype: convert one of "
-                "them, or for uint8 donors give donor_values, such as torch.arange(256) / 255 for images in 0..1."
+                f"donors is {describe(value)} but images is {describe(of)}; expected one dtype: convert one "
+                "of them, or for uint8 donors give donor_values, such as torch.arange(256) / 255 for images "
+                "in 0..1."
             )
-    elif not isinstance(donor_values, Tensor) or donor_values.shape != (256,) or donor_values.dtype != of.dtype:
+    elif (
+        not isinstance(donor_values, Tensor) or donor_values.shape != (256,) or donor_values.dtype != of.dtype
+    ):
         raise TypeError(
-            f"donor_values is {describe(donor_values)}; expected a tensor (256,) of the images' dtype, {of.dtype}: "
-            "what each grey level becomes."
+            f"donor_values is {describe(donor_values)}; expected a tensor (256,) of the images' dtype, "
+            f"{of.dtype}: what each grey level becomes."
         )
     else:
         _same_device(donor_values, of, "donor_values")
         if value.dtype != torch.uint8 or of.dtype == torch.uint8:
             raise TypeError(
-                f"donor_values came with {value.dtype} donors for {of.dtype} images; expected uint8 donors and "
-                "floating-point images: leave it out."
+                f"donor_values came with {value.dtype} donors for {of.dtype} images; expected uint8 donors "
+                "and floating-point images: leave it out."
             )
     return value
 
@@ -102,8 +106,8 @@ def rows(donor_index: object, mixed: object, of: Tensor, donors: Tensor) -> None
     if donor_index is None:
         if donors.shape[0] != n:
             raise ValueError(
-                f"there are {donors.shape[0]} donors for {n} images and no donor_index; expected one donor an image, "
-                "or donor_index (B,) to pick them."
+                f"there are {donors.shape[0]} donors for {n} images and no donor_index; expected one donor "
+                "an image, or donor_index (B,) to pick them."
             )
     elif (
         not isinstance(donor_index, Tensor)
@@ -135,7 +139,7 @@ def output(value: object, of: Tensor) -> None:
             "torch.empty_like(images)."
         )
     if torch.is_grad_enabled() and (of.requires_grad or value.requires_grad):
-        raise ValueError("out came with images that need gradients; expected none: leave out alone.")
+        raise ValueError("out came with images that need gradients; expected none: call it without out=.")
 
 
 def apart(out: Tensor, *inputs: Tensor | None) -> None:
@@ -144,8 +148,8 @@ def apart(out: Tensor, *inputs: Tensor | None) -> None:
     for tensor in inputs:
         if tensor is not None and _span(tensor)[0] < end and start < _span(tensor)[1]:
             raise ValueError(
-                "out shares memory with an input; expected memory of its own, as inputs are never written to: "
-                "use torch.empty_like(images)."
+                "out shares memory with an input; expected memory of its own, as inputs are never written "
+                "to: use torch.empty_like(images)."
             )
 
 
@@ -163,17 +167,20 @@ def values(sectors: Tensor, donor_sectors: Tensor | None, donor_index: Tensor | 
                 f"{name} is {describe(planes)} with values other than 0/1 or 0/255; expected binary sectors: "
                 "resample them with nearest neighbours, or use sectors > 0.5."
             )
-    if donor_index is not None and not bool(((donor_index >= -1) & (donor_index < n_donors)).all()):
+    if donor_index is None:
+        return
+    lowest, highest = donor_index.aminmax()
+    if lowest < -1 or highest >= n_donors:
         raise ValueError(
-            f"donor_index has entries outside -1..{n_donors - 1}; expected rows of the {n_donors} donors, or -1."
+            f"donor_index has entries outside -1..{n_donors - 1}; expected rows of the {n_donors} donors, or "
+            "-1."
         )
 
 
 def _binary(planes: Tensor) -> bool:
     if planes.dtype == torch.bool:
         return True
-    highest = planes.max()
-    top = 255 if bool(highest > 1) else 1
+    top = 255 if planes.max() > 1 else 1
     return bool(((planes == 0) | (planes == top)).all())
 
 

@@ -35,7 +35,8 @@ def swap_into(
     inside, donor_inside = _inside(sectors), None if donor_sectors is None else _inside(donor_sectors)
     target, image, donor = _bits(out), _bits(images), _bits(donors)
     table = None if values is None else _bits(values)
-    black = np.full_like(_planes(target[0], channels_last)[0], 0 if table is None else table[0])
+    written, kept = _planes(target, channels_last), _planes(image, channels_last)
+    black = np.full_like(written[0, 0], 0 if table is None else table[0])
     rows = range(len(image)) if donor_index is None else donor_index.tolist()
     swaps = [True] * len(image) if wanted is None else wanted.tolist()
     for i, row in enumerate(rows):
@@ -45,15 +46,11 @@ def swap_into(
         if not swaps[i]:
             target[i] = image[i]
             continue
-        written = _planes(target[i], channels_last)
-        if table is None:
-            target[i] = donor[row]
-        else:
-            target[i] = table[donor[row]]
-        for plane, kept in zip(written, _planes(image[i], channels_last), strict=True):
+        target[i] = donor[row] if table is None else table[donor[row]]
+        for plane, own in zip(written[i], kept[i], strict=True):
             if donor_inside is not None:
                 paste(black, donor_inside[row], plane)
-            paste(kept, inside[i], plane)
+            paste(own, inside[i], plane)
     mixed.copy_(torch.tensor(swaps))
 
 
@@ -66,12 +63,12 @@ def _bits(tensor: Tensor) -> NDArray[Any]:
     return np.asarray(tensor.detach().view(_BITS[tensor.element_size()]).numpy())
 
 
-def _planes(example: NDArray[Any], channels_last: bool) -> NDArray[Any]:
-    """(N, H, W) or (N, H, W, C) of one example (C, H, W) or (C, T, H, W)."""
+def _planes(images: NDArray[Any], channels_last: bool) -> NDArray[Any]:
+    """(B, P, H, W) or (B, P, H, W, C) of images (B, C, H, W) or clips (B, C, T, H, W)."""
     if channels_last:
-        frames = example if example.ndim == 4 else example[:, None]
-        return frames.transpose(1, 2, 3, 0)
-    return example.reshape(-1, *example.shape[-2:])
+        clips = images if images.ndim == 5 else images[:, :, None]
+        return clips.transpose(0, 2, 3, 4, 1)
+    return images.reshape(len(images), -1, *images.shape[-2:])
 
 
 def _inside(sectors: Tensor) -> NDArray[np.uint8]:

@@ -1,16 +1,15 @@
 """The swap of a batch as one Triton kernel.
 
-Each program writes one tile of one example, plane by plane. It reads the sectors of its tile, then the image only
-where some pixel is inside, the donor only where some pixel is outside, both in groups of 16 bytes. A masked load is
-one instruction only where its mask is the same for the whole group, so tiles are (groups, elements a group).
+Each program writes one tile of one example, plane by plane. It reads the sectors of its tile, then the image
+only where some pixel is inside, the donor only where some pixel is outside, both in groups of 16 bytes. A
+masked load is one instruction only where its mask is the same for the whole group, so tiles are (groups,
+elements a group).
 
-Whether an example has a sector, and its donor a background, is a property of whole planes. A tile looks for one
-pixel that proves it, from where such pixels are likely; only planes without any are read to the end.
+Whether an example has a sector, and its donor a background, is a property of whole planes. A tile looks for
+one pixel that proves it, from where such pixels are likely; only planes without any are read to the end.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton
@@ -24,11 +23,11 @@ _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @triton.jit
-def _holds(plane, n_pixels, start, NONZERO: tl.constexpr, PROBE: tl.constexpr):  # type: ignore[no-untyped-def]
+def _holds(plane, n_pixels, start, NONZERO: tl.constexpr, PROBE: tl.constexpr):  # type: ignore
     """1 if the plane holds a nonzero pixel (or a zero one), searched from block `start` on."""
     n_blocks = tl.cdiv(n_pixels, PROBE)
-    found = tl.to_tensor(0)
-    step = tl.to_tensor(0)
+    found = 0
+    step = 0
     while (found == 0) & (step < n_blocks):
         at = (start + step) % n_blocks * PROBE + tl.arange(0, PROBE)
         pixels = tl.load(plane + at, mask=at < n_pixels, other=0 if NONZERO else 1)
@@ -38,7 +37,7 @@ def _holds(plane, n_pixels, start, NONZERO: tl.constexpr, PROBE: tl.constexpr): 
 
 
 @triton.jit
-def _swap(  # type: ignore[no-untyped-def]
+def _swap(  # type: ignore
     out,
     mixed,
     image,
@@ -225,5 +224,3 @@ def _of_pixels(tensor: Tensor) -> Tensor:
 
 def _bytes(sectors: Tensor) -> Tensor:
     return sectors.view(torch.uint8) if sectors.dtype == torch.bool else sectors
-
-

@@ -77,8 +77,9 @@ def upload(
         free = torch.cuda.mem_get_info(device)[0]
         if n_bytes > free:
             raise MemoryError(
-                f"the pool needs {n_bytes / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; expected "
-                "room for all of it: use pool.subset(fraction, seed).to(device), a smaller size, or uint8."
+                f"the pool needs {n_bytes / 2**30:.1f} GiB and {device} has {free / 2**30:.1f} GiB free; "
+                "expected room for all of it: use pool.subset(fraction, seed).to(device), a smaller size, or "
+                "uint8."
             )
     backgrounds = torch.empty((n, channels, height, width), dtype=dtype, device=device)
     step = max(1, _CHUNK_BYTES * n // max(n_bytes, 1))

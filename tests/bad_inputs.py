@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ POOL = sa.BackgroundPool.from_arrays(np.stack([IMAGE, IMAGE]), np.stack([SECTOR,
 NAN = IMAGE.astype(np.float32)
 NAN[0, 0] = np.nan
 SOFT = SECTOR * np.uint8(100)
+IMAGES = torch.from_numpy(IMAGE).repeat(2, 1, 1, 1)
+SECTORS = torch.from_numpy(SECTOR).repeat(2, 1, 1)
 
 
 def mix(image: Any = IMAGE, **data: Any) -> Any:
@@ -38,6 +41,14 @@ def swap(image: Any = IMAGE, sector: Any = SECTOR, background: Any = BACKGROUND)
 
 def pool(images: Any = (IMAGE,), sectors: Any = (SECTOR,)) -> Any:
     return sa.BackgroundPool.from_arrays(list(images), list(sectors))
+
+
+def swap_batch(images: Any = IMAGES, sectors: Any = SECTORS, donors: Any = IMAGES, **options: Any) -> Any:
+    return sa.swap_background_batch(images, sectors, donors, **options)
+
+
+def random_mix(images: Any = IMAGES, *sectors: Any, **options: Any) -> Any:
+    return sa.RandomBackMix(**options)(images, *sectors)
 
 
 def colour_pool() -> sa.BackgroundPool:
@@ -100,6 +111,38 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("probability out of range", lambda: sa.BackMix(POOL, p=1.5), ValueError),
     ("unknown option", lambda: sa.BackMix(POOL, missing="ignore"), ValueError),
+    ("batch: NumPy images", lambda: swap_batch(IMAGES.numpy()), TypeError),
+    ("batch: images of another dtype", lambda: swap_batch(IMAGES.long()), TypeError),
+    ("batch: no channel axis", lambda: swap_batch(IMAGES[:, 0]), ValueError),
+    ("batch: sectors of another size", lambda: swap_batch(sectors=SECTORS[:, :6]), ValueError),
+    ("batch: sectors of another dtype", lambda: swap_batch(sectors=SECTORS.int()), TypeError),
+    ("batch: sectors with soft edges", lambda: swap_batch(sectors=SECTORS * 0.5), ValueError),
+    ("batch: one sector for all", lambda: swap_batch(sectors=SECTORS[:1]), ValueError),
+    ("batch: donors of another size", lambda: swap_batch(donors=IMAGES[..., :6]), ValueError),
+    ("batch: uint8 donors for float images", lambda: swap_batch(IMAGES / 255), TypeError),
+    (
+        "batch: grey levels of another dtype",
+        lambda: swap_batch(IMAGES / 255, donor_values=torch.arange(256)),
+        TypeError,
+    ),
+    ("batch: more donors than images", lambda: swap_batch(donors=IMAGES.repeat(2, 1, 1, 1)), ValueError),
+    ("batch: no such donor", lambda: swap_batch(donor_index=torch.tensor([0, 2])), ValueError),
+    ("batch: donor_index of floats", lambda: swap_batch(donor_index=torch.zeros(2)), TypeError),
+    ("batch: mixed of another dtype", lambda: swap_batch(mixed=torch.ones(2)), TypeError),
+    ("batch: out is an input", lambda: swap_batch(out=IMAGES), ValueError),
+    (
+        "batch: out for images that need gradients",
+        lambda: swap_batch((IMAGES / 255).requires_grad_(), donors=IMAGES / 255, out=IMAGES / 255),
+        ValueError,
+    ),
+    ("RandomBackMix: no sectors", lambda: random_mix(), TypeError),
+    ("RandomBackMix: an array as pool", lambda: random_mix(pool=IMAGE), TypeError),
+    (
+        "RandomBackMix: a sector that is not there",
+        lambda: sa.RandomBackMix()(IMAGES, 0 * SECTORS, has_sector=torch.tensor([True, False])),
+        ValueError,
+    ),
+    ("a pool pickled from a device", lambda: pickle.dumps(POOL.to("cpu")), TypeError),
     ("loss weights below zero", lambda: sa.WeightedBackMixLoss(lam=2.0, fraction=0.6), ValueError),
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
 ]

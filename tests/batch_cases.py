@@ -59,7 +59,9 @@ def cases() -> Iterator[tuple[str, Case]]:
         values = None if dtype == torch.uint8 else (torch.arange(256) / 255).to(dtype)
         of_kind = SECTOR_DTYPES[len(shape) % 3 + LAYOUTS.index(layout) % 2 - 1]
         scale = 255 if of_kind == torch.uint8 else 1
-        as_given, of_donors = (m.to(of_kind) * scale if scale > 1 else m.to(of_kind) for m in (sectors, donor_sectors))
+        as_given, of_donors = (
+            m.to(of_kind) * scale if scale > 1 else m.to(of_kind) for m in (sectors, donor_sectors)
+        )
         name = f"{str(dtype)[6:]} {'x'.join(map(str, shape))} {layout}"
         yield name + ", pool", (images, as_given, donors, None, index, None, None)
         yield name + ", donor sectors", (images, as_given[:, None], donors, of_donors, index, wanted, None)

@@ -41,7 +41,18 @@ LAYERS = [
     ],
     ["plugins", "plugins.albumentations", "plugins.kornia"],
 ]
-HEAVY = {"torch", "triton", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}
+HEAVY = {
+    "torch",
+    "triton",
+    "kornia",
+    "albumentations",
+    "cv2",
+    "scipy",
+    "pydicom",
+    "tqdm",
+    "matplotlib",
+    "numpy",
+}
 HOSTS = {"albumentations", "kornia", "torchvision", "monai"}
 
 

@@ -64,6 +64,25 @@ def test_train_resnet18_killed_and_resumed_gives_the_same_table(tmp_path: Path) 
     assert (tmp_path / "killed" / "table.md").read_text() == whole
 
 
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_train_resnet18_augments_batches_on_the_device(tmp_path: Path, n_processes: int) -> None:
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes))
+    small = ("--images", "96", "--size", "48", "--epochs", "2", "--runs", "baseline", "backmix@0.5")
+    script = (str(EXAMPLES / "train_resnet18.py"), *small, "--augment", "gpu", "--out", str(tmp_path))
+    done = subprocess.run(
+        [sys.executable, *(launcher if n_processes > 1 else ()), *script],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr[-1500:]
+    assert (" x 2, 48x48" in done.stdout) == (n_processes == 2)
+    assert done.stdout.count("| backmix f=0.5 | o.o.d. |") == 1, "one rank reports"
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["settings"]["augment"] == "gpu"
+
+
 def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text(json.dumps({"size": "112"}))
     done = subprocess.run(

@@ -21,13 +21,16 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
     """BackMix on a batch: keep each image's sector, take everything outside it from a donor.
 
     Alone, `op(images, sectors)`; or after geometric ops in
-    `kornia.augmentation.AugmentationSequential(..., RandomBackMix(), data_keys=["input", "mask"])`, which hands
-    image and mask together only to what derives from `RandomTransplantation`. Labels do not change, so keep them
-    out of the container: kornia raises for "class" beside any op that mixes images. Put it before normalisation.
+    `kornia.augmentation.AugmentationSequential(..., RandomBackMix(), data_keys=["input", "mask"])`, which
+    hands image and mask together only to what derives from `RandomTransplantation`. Labels do not change, so
+    keep them
+    out of the container: kornia raises for "class" beside any op that mixes images. Put it before
+    normalisation.
 
     Args:
         p: how likely each image is to get a new background.
-        pool: donors, a `BackgroundPool` (copied to the CPU's memory) or what its `to(device)` returns. None for
+        pool: donors, a `BackgroundPool` (copied to the CPU's memory) or what its `to(device)` returns. None
+            for
             donors from the batch: images with a sector pass their backgrounds around in one random ring, so
             none draws itself.
         same_on_batch: one decision by `p`, and one donor of the pool, for the whole batch.
@@ -38,9 +41,9 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
 
     Shapes:
         images (B, C, H, W), (B, C, T, H, W) or (C, H, W), uint8 or floating point; inside kornia's containers
-        floating point only. sectors (B, H, W) or (B, 1, H, W), nonzero inside, all zero for images without one.
-        Beside a kornia `VideoSequential`, sectors (B, T, H, W), (B, T, 1, H, W) or (B, 1, T, H, W) that are the
-        same in every frame.
+        floating point only. sectors (B, H, W) or (B, 1, H, W), nonzero inside, all zero for images without
+        one. Beside a kornia `VideoSequential`, sectors (B, T, H, W), (B, T, 1, H, W) or (B, 1, T, H, W) that
+        are the same in every frame.
 
     An image without a sector neither gives nor takes. Where no donor is left (one image with a sector in the
     batch and no pool, say) it stays as it is. Donors follow `torch.manual_seed` and differ across ranks.
@@ -142,8 +145,8 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         batch_checks.images(images)
         if self.pool is not None and self.pool.device != images.device:
             raise ValueError(
-                f"the pool is on {self.pool.device} but the images are on {images.device}; expected one device: use "
-                "RandomBackMix(pool=pool.to(device))."
+                f"the pool is on {self.pool.device} but the images are on {images.device}; expected one "
+                "device: use RandomBackMix(pool=pool.to(device))."
             )
         if images.ndim == 5 and isinstance(sectors, Tensor) and sectors.ndim > 3:
             sectors = _one_a_clip(sectors, _validates(self.validate, sectors))
@@ -201,8 +204,8 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
 
 
 _NO_SECTORS = (
-    'RandomBackMix got images without sectors; expected both: use AugmentationSequential(..., data_keys=["input", '
-    '"mask"]) with RandomBackMix directly in it, or call op(images, sectors).'
+    "RandomBackMix got images without sectors; expected both: use AugmentationSequential(..., "
+    'data_keys=["input", "mask"]) with RandomBackMix directly in it, or call op(images, sectors).'
 )
 
 
@@ -211,8 +214,8 @@ def _on_device(pool: Any) -> DevicePool | None:
         return pool
     if not callable(getattr(pool, "to", None)) or isinstance(pool, (Tensor, torch.nn.Module)):
         raise TypeError(
-            f"pool is {checks.describe(pool)}; expected a BackgroundPool, what its to(device) returns, or None for "
-            "donors from the batch."
+            f"pool is {checks.describe(pool)}; expected a BackgroundPool, what its to(device) returns, or "
+            "None for donors from the batch."
         )
     moved: DevicePool = pool.to("cpu")
     return moved
@@ -236,8 +239,8 @@ def _check_has_sector(has_sector: Any, sectors: Tensor, validate: bool) -> None:
         n_empty = int((has_sector & (sector_areas_px(sectors) == 0)).sum())
         if n_empty:
             raise ValueError(
-                f"{n_empty} sectors are all zero though has_sector names them; expected nonzero pixels inside: give "
-                "these images their sectors, or False in has_sector."
+                f"{n_empty} sectors are all zero though has_sector names them; expected nonzero pixels "
+                "inside: give these images their sectors, or False in has_sector."
             )
 
 
@@ -255,7 +258,8 @@ def _one_a_clip(sectors: Tensor, validate: bool) -> Tensor:
 def _ring(sectors: Tensor, has_sector: Tensor | None, bits: Tensor) -> Tensor:
     """Each image's donor in the batch, in one random ring through all that can give; -1 for none.
 
-    Only images with a background and a sector give. A full-frame image has nothing to replace, so any donor does.
+    Only images with a background and a sector give. A full-frame image has nothing to replace, so any donor
+    does.
     """
     areas_px = sector_areas_px(sectors)
     takes = areas_px > 0
