@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import time
 from collections.abc import Callable
 from typing import Any
@@ -56,7 +57,6 @@ def contestants(n: int, shape: tuple[int, int, int], dtype: torch.dtype, device:
     def where(images: Tensor, inside: Tensor, donors: Tensor, index: Tensor) -> Tensor:
         return torch.where(inside, images, donors[index])
 
-    compiled = torch.compile(where, fullgraph=True)
     all_of_them: dict[str, Callable[[], Any]] = {
         "copy_": lambda: out.copy_(images),
         "swap, pool, out=": lambda: sa.swap_background_batch(
@@ -70,8 +70,10 @@ def contestants(n: int, shape: tuple[int, int, int], dtype: torch.dtype, device:
         "RandomBackMix, in batch": lambda: in_batch(images, sectors),
         "torch.where(out=), donors gathered before": lambda: torch.where(inside, images, gathered, out=out),
         "torch.where and gather": lambda: where(images, inside, donors, index),
-        "compiled torch.where and gather": lambda: compiled(images, inside, donors, index),
     }
+    if device == "cuda" or shutil.which("g++"):
+        compiled = torch.compile(where, fullgraph=True)
+        all_of_them["compiled torch.where and gather"] = lambda: compiled(images, inside, donors, index)
     cut_mix = v2.CutMix(num_classes=10)
     all_of_them["torchvision v2.CutMix"] = lambda: cut_mix(images, labels)
     if dtype.is_floating_point:
