@@ -1,4 +1,4 @@
-"""Draw docs/images/batch_DEVICE.png from results/batch_DEVICE.json: time over a copy's, batches of 64 float32 images.
+"""Draw docs/images/batch_DEVICE.png from results/batch_DEVICE.json: 64 float32 images, times over a copy's.
 
 python benchmarks/plot_batch.py
 """

@@ -155,9 +155,9 @@ def swap_into(
     `out` is dense, with channels first or last; sectors are (B, H, W).
     """
     channels_last = channels_lie_together(out)
-    images, sectors, donors = _of_pixels(images), _of_pixels(sectors), _of_pixels(donors)
+    images, donors, sectors = _of_pixels(images), _of_pixels(donors), _of_bytes(sectors)
     if donor_sectors is not None:
-        donor_sectors = _bytes(_of_pixels(donor_sectors))
+        donor_sectors = _of_bytes(donor_sectors)
     n_examples, n_channels, n_frames, height, width = _with_frames(out).shape
     n_pixels = height * width
     inner = n_channels if channels_last else 1
@@ -172,12 +172,12 @@ def swap_into(
         out.view(bits),
         mixed.view(torch.uint8),
         images.view(bits),
-        _bytes(sectors),
+        sectors,
         donors.view(_BITS[donors.element_size()]),
         donor_sectors,
-        donor_index,
-        None if wanted is None else wanted.view(torch.uint8),
-        None if values is None else values.view(bits),
+        None if donor_index is None else donor_index.contiguous(),
+        None if wanted is None else wanted.contiguous().view(torch.uint8),
+        None if values is None else values.contiguous().view(bits),
         donors.shape[0],
         n_pixels,
         n_frames if channels_last else n_channels * n_frames,
@@ -222,5 +222,9 @@ def _of_pixels(tensor: Tensor) -> Tensor:
     return tensor if rows_follow else tensor.contiguous()
 
 
-def _bytes(sectors: Tensor) -> Tensor:
+def _of_bytes(sectors: Tensor) -> Tensor:
+    """The sectors, or a copy of them, whose pixels follow each other; bool as bytes."""
+    height, width = sectors.shape[-2:]
+    if sectors.stride()[-2:] != (width, 1) and (height, width) != (1, 1):
+        sectors = sectors.contiguous()
     return sectors.view(torch.uint8) if sectors.dtype == torch.bool else sectors

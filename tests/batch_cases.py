@@ -62,13 +62,23 @@ def cases() -> Iterator[tuple[str, Case]]:
         as_given, of_donors = (
             m.to(of_kind) * scale if scale > 1 else m.to(of_kind) for m in (sectors, donor_sectors)
         )
+        same = torch.tensor([3]).expand(n)
+        every_other = torch.rand(2 * n, generator=rng).lt(0.8)[::2]
         name = f"{str(dtype)[6:]} {'x'.join(map(str, shape))} {layout}"
         yield name + ", pool", (images, as_given, donors, None, index, None, None)
         yield name + ", donor sectors", (images, as_given[:, None], donors, of_donors, index, wanted, None)
         yield name + ", one a row", (images, as_given, donors[:n], of_donors[:n], None, wanted, None)
-        yield name + ", donors alike", (images, as_given, laid_out(donors, layout), None, index, None, None)
+        yield (
+            name + ", donors alike",
+            (images, thinned(as_given), laid_out(donors, layout), None, same, every_other, None),
+        )
         if values is not None:
             yield name + ", grey levels", (images, as_given, grey, of_donors, index, None, values)
+
+
+def thinned(planes: Tensor) -> Tensor:
+    """The same values with a gap after each."""
+    return torch.stack([planes, torch.ones_like(planes)], -1)[..., 0]
 
 
 def as_bits(tensor: Tensor) -> np.ndarray:
