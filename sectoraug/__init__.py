@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sectoraug.evidence.focus import focus_percent as focus_percent
     from sectoraug.evidence.gradcam import GradCAM as GradCAM
     from sectoraug.evidence.metric import Focus as Focus
+    from sectoraug.evidence.statistics import clustered_bootstrap as clustered_bootstrap
+    from sectoraug.evidence.statistics import compare_runs as compare_runs
     from sectoraug.losses import WeightedBackMixLoss as WeightedBackMixLoss
     from sectoraug.losses import backmix_weights as backmix_weights
     from sectoraug.plugins.albumentations import BackMix as BackMix
@@ -55,6 +57,8 @@ _HOME = {
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
     "blacken_sector": "swap",
+    "clustered_bootstrap": "evidence.statistics",
+    "compare_runs": "evidence.statistics",
     "coverage_percent": "evidence.focus",
     "energy_percent": "evidence.focus",
     "focus_percent": "evidence.focus",

@@ -14,7 +14,7 @@ import sectoraug as sa
 PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
-    ["swap", "fills", "draws", "progress"],
+    ["swap", "fills", "draws", "progress", "evidence.statistics"],
     [
         "images",
         "pool_folder",

@@ -25,6 +25,7 @@ MODULES = [
     "evidence.focus",
     "evidence.gradcam",
     "evidence.metric",
+    "evidence.statistics",
 ]
 
 
