@@ -1,4 +1,4 @@
-"""Is one model better than another? Repeated runs (Zahn & Perrin, section 2.3.4), and patients that count once."""
+"""Is one model better than another? Over repeated runs (Zahn & Perrin, section 2.3.4) and over patients."""
 
 from __future__ import annotations
 
