@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sectoraug import fills as fills
     from sectoraug import phantom as phantom
     from sectoraug.batch import swap_background_batch as swap_background_batch
+    from sectoraug.evidence.clustering import clustering_scores as clustering_scores
     from sectoraug.evidence.focus import coverage_percent as coverage_percent
     from sectoraug.evidence.focus import energy_percent as energy_percent
     from sectoraug.evidence.focus import focus_percent as focus_percent
@@ -58,6 +59,7 @@ _HOME = {
     "backmix_weights": "losses",
     "blacken_sector": "swap",
     "clustered_bootstrap": "evidence.statistics",
+    "clustering_scores": "evidence.clustering",
     "compare_runs": "evidence.statistics",
     "coverage_percent": "evidence.focus",
     "energy_percent": "evidence.focus",

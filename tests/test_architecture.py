@@ -14,7 +14,7 @@ import sectoraug as sa
 PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
-    ["swap", "fills", "draws", "progress", "evidence.statistics"],
+    ["swap", "fills", "draws", "progress", "evidence.statistics", "evidence.clustering"],
     [
         "images",
         "pool_folder",

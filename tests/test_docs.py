@@ -24,6 +24,7 @@ MODULES = [
     "plugins.kornia",
     "evidence.focus",
     "evidence.gradcam",
+    "evidence.clustering",
     "evidence.metric",
     "evidence.statistics",
 ]
