@@ -83,6 +83,43 @@ def test_train_resnet18_augments_batches_on_the_device(tmp_path: Path, n_process
     assert results["settings"]["augment"] == "gpu"
 
 
+def test_refine_sectors_stopped_and_resumed_gives_the_same_report(tmp_path: Path) -> None:
+    pytest.importorskip("monai")
+    small = ("--sequences", 30, "--drawn", 6, "--size", 32, "--width", 4, "--frames", 2)
+    small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2, "--pass-iou", 0.5, 0.5, 0.5)
+    said = run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    report = (tmp_path / "report.md").read_text()
+    assert report.strip() in said
+    for method in ("threshold", "filled", "hull"):
+        assert f"| {method} | (the masks themselves) |" in report
+        assert f"| {method} | 3rd |" in report
+    assert report.count("base vs. 2nd") == 2
+    for picture in ("masks", "curves"):
+        assert cv2.imread(str(tmp_path / f"{picture}.png")).std() > 10
+    kept = {path: path.read_bytes() for path in (tmp_path / "runs").iterdir()}
+    assert len(kept) == 6
+    gone = sorted(kept)[1]
+    gone.unlink()
+    run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    assert (tmp_path / "report.md").read_text() == report
+    assert {path: path.read_bytes() for path in kept} == kept, "the lost run came out as before"
+
+
+def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path) -> None:
+    pytest.importorskip("monai")
+    for part in ("clips", "drawn"):
+        (tmp_path / part).mkdir()
+    for i in range(18):
+        clip = sa.phantom.make_clip(seed=i, frames=6, size=(48, 48))
+        np.save(tmp_path / "clips" / f"{i:02}.npy", clip.frames)
+        if i < 9:
+            cv2.imwrite(str(tmp_path / "drawn" / f"{i:02}.png"), clip.sector * np.uint8(255))
+    small = ("--drawn", 6, "--size", 32, "--width", 4, "--frames", 2, "--epochs", 1, "--refine-epochs", 1)
+    small += ("--runs", 1, "--pass-iou", 0.5, 0.5, 0.5, "--pass-quality", 0.1)
+    said = run("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
+    assert "one run: nothing to compare" in said
+
+
 def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text(json.dumps({"size": "112"}))
     done = subprocess.run(

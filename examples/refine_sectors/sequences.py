@@ -1,0 +1,104 @@
+"""Sequences and the sectors that motion finds in them: the phantom's, or your own with some drawn sectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+import sectoraug as sa
+
+METHODS = ("threshold", "filled", "hull")
+"""The paper's recipes."""
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """A clip at the network's size."""
+
+    name: str
+    frames: np.ndarray
+    """(T, H, W) uint8"""
+    drawn: np.ndarray | None
+    """(H, W) bool, the hand-drawn sector; on the phantom the true one"""
+    overlay: np.ndarray | None
+    """(T, H, W) bool, what is burned in, where that is known"""
+    masks: dict[str, np.ndarray]
+    """(H, W) bool, by each recipe; empty where it found nothing"""
+    qualities: dict[str, float]
+    """0..1"""
+
+
+def phantom_sequences(n: int, size: int, seed: int, frames: int = 24) -> list[Sequence]:
+    """Clips of all vendors, shapes and views, some dim or noisy, larger than the network's size."""
+    height = max(160, round(1.25 * size))
+    rng = np.random.default_rng(seed)
+    sequences = []
+    for i in tqdm(range(n), desc="phantom"):
+        clip = sa.phantom.make_clip(
+            view=str(rng.choice(sa.phantom.VIEWS)),
+            frames=frames,
+            size=(height, round(height * rng.uniform(1, 1.35))),
+            seed=1000 * seed + i,
+            vendor=str(rng.choice(sa.phantom.VENDORS)),
+            geometry=str(rng.choice(["fan", "fan", "curved", "linear"])),
+            half_opening_deg=rng.uniform(22, 46),
+            depth_share=rng.uniform(0.72, 0.92),
+            gain=rng.uniform(0.35, 1.5),
+            reject=rng.uniform(0.08, 0.25),
+            noise=rng.uniform(0.1, 1),
+            haze=rng.uniform(0, 1),
+            shadow=rng.uniform(0, 1),
+            blur=rng.uniform(0, 1),
+            beat_frames=rng.uniform(12, 60),
+        )
+        sequences.append(found_and_resized(f"phantom-{i:04}", clip.frames, clip.sector, clip.overlay, size))
+    return sequences
+
+
+def own_sequences(root: Path, size: int) -> list[Sequence]:
+    """ROOT/clips/NAME.* (anything `sa.read_clip` reads) and, for some of them, ROOT/drawn/NAME.png."""
+    paths = sorted(path for path in (root / "clips").glob("*") if not path.name.startswith("."))
+    if not paths:
+        raise SystemExit(
+            f"no clip was found in {root / 'clips'}; expected ROOT/clips/NAME.* and ROOT/drawn/NAME.png."
+        )
+    sequences = []
+    for path in tqdm(paths, desc=str(root)):
+        drawn_path = root / "drawn" / f"{path.stem}.png"
+        drawn = cv2.imread(str(drawn_path), cv2.IMREAD_GRAYSCALE) if drawn_path.exists() else None
+        frames = sa.read_clip(path, grey=True)
+        if drawn is not None and drawn.shape != frames.shape[1:]:
+            raise SystemExit(
+                f"{drawn_path} is {drawn.shape}, its clip {frames.shape[1:]}; draw it at the clip's size."
+            )
+        drawn = None if drawn is None else drawn > 0
+        sequences.append(found_and_resized(path.stem, frames, drawn, None, size))
+    return sequences
+
+
+def found_and_resized(
+    name: str, frames: np.ndarray, drawn: np.ndarray | None, overlay: np.ndarray | None, size: int
+) -> Sequence:
+    """Masks by each recipe at the clip's own size, then all at size x size."""
+
+    def small(plane: np.ndarray) -> np.ndarray:
+        nearest = cv2.resize(plane.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
+        return nearest.astype(bool)
+
+    masks, qualities = {}, {}
+    for method in METHODS:
+        try:
+            found = sa.sector_from_clip(frames, method=method)
+            masks[method], qualities[method] = small(found.sector), found.quality
+        except sa.SectorNotFound:
+            masks[method], qualities[method] = np.zeros((size, size), bool), 0.0
+    if drawn is not None:
+        drawn = small(drawn)
+    if overlay is not None:
+        overlay = np.stack([small(plane) for plane in overlay]) & ~drawn
+    frames = np.stack([cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in frames])
+    return Sequence(name, frames, drawn, overlay, masks, qualities)
