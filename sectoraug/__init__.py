@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sectoraug.plugins.albumentations import NoiseBackground as NoiseBackground
     from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
     from sectoraug.pool import BackgroundPool as BackgroundPool
+    from sectoraug.sectors.clips import iter_clip as iter_clip
     from sectoraug.sectors.clips import read_clip as read_clip
     from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
     from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
@@ -53,6 +54,7 @@ _HOME = {
     "coverage_percent": "evidence.focus",
     "energy_percent": "evidence.focus",
     "focus_percent": "evidence.focus",
+    "iter_clip": "sectors.clips",
     "read_clip": "sectors.clips",
     "sector_from_clip": "sectors.motion",
     "swap_background": "swap",

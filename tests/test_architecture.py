@@ -21,6 +21,11 @@ LAYERS = [
         "pool",
         "sectors",
         "sectors.clips",
+        "sectors.clips_arrays",
+        "sectors.clips_dicom",
+        "sectors.clips_images",
+        "sectors.clips_nifti",
+        "sectors.clips_video",
         "sectors.motion",
         "evidence",
         "evidence.focus",
@@ -31,8 +36,33 @@ LAYERS = [
     ],
     ["losses", "evidence.gradcam", "evidence.metric"],
     ["plugins", "plugins.albumentations"],
+    [
+        "workbench",
+        "workbench.archive",
+        "workbench.cli",
+        "workbench.donors",
+        "workbench.engines",
+        "workbench.manifest",
+        "workbench.masked_copies",
+        "workbench.masked_dicom",
+        "workbench.masks",
+        "workbench.out_folder",
+        "workbench.sources",
+    ],
 ]
-HEAVY = {"torch", "kornia", "albumentations", "cv2", "scipy", "pydicom", "tqdm", "matplotlib", "numpy"}
+HEAVY = {
+    "torch",
+    "kornia",
+    "albumentations",
+    "cv2",
+    "scipy",
+    "pydicom",
+    "tqdm",
+    "matplotlib",
+    "numpy",
+    "av",
+    "nibabel",
+}
 HOSTS = {"albumentations", "kornia", "torchvision", "monai"}
 
 

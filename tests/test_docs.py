@@ -23,6 +23,7 @@ MODULES = [
     "evidence.focus",
     "evidence.gradcam",
     "evidence.metric",
+    "sectors.clips",
 ]
 
 

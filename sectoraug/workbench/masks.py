@@ -1,0 +1,105 @@
+"""Sectors of an archive's clips: finding them, keeping them as masks, getting them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import sectoraug as sa
+from sectoraug.images import read_sector
+from sectoraug.sectors.motion import SectorEstimate
+from sectoraug.workbench.manifest import NAME, Entry, read_entries
+from sectoraug.workbench.out_folder import whole_file
+from sectoraug.workbench.sources import Source
+
+
+@dataclass(frozen=True)
+class FindSector:
+    """The job of `sectoraug masks`: a clip's sector as a PNG in `folder`, 0 outside and 255 inside."""
+
+    folder: str
+
+    def __call__(self, source: Source, sha256: str) -> Entry:
+        counted = _Counted(sa.iter_clip(source.path))
+        estimate = _sector_of(counted)
+        name = f"masks/{sha256[:2]}/{sha256}.png"
+        height, width = estimate.sector.shape
+        with whole_file(Path(self.folder), name) as part:
+            part.write_bytes(cv2.imencode(".png", estimate.sector * np.uint8(255))[1].tobytes())
+        return Entry(
+            source=source.name,
+            visit=source.visit,
+            sha256=sha256,
+            size=(height, width),
+            frames=counted.n,
+            file=name,
+            geometry=None if estimate.geometry is None else estimate.geometry.to_dict(),
+            quality=round(float(estimate.quality), 4),
+        )
+
+
+def kept_sector(folder: Path, sha256: str, quality_at_least: float) -> tuple[NDArray[np.uint8], Entry]:
+    """The sector (H, W), 1 inside, that a `masks` run keeps for the file of that digest, and its entry.
+
+    Raises ValueError or OSError unless there is one of that quality, with something on both sides.
+    """
+    about = (folder / NAME).stat() if (folder / NAME).exists() else None
+    entry = _by_digest(folder, about and (about.st_size, about.st_mtime_ns)).get(sha256)
+    if entry is None:
+        raise ValueError(
+            "no sector is kept for this very file; expected a run of `sectoraug masks` over it: run that "
+            "first, and again after a file changed."
+        )
+    if entry.error is not None or entry.file is None or entry.quality is None or entry.size is None:
+        raise ValueError(
+            "no sector was found in this clip; expected one: draw its sector by hand, or leave it out."
+        )
+    if not entry.quality >= quality_at_least:
+        raise ValueError(
+            f"its sector has quality {entry.quality:.2f}; expected at least {quality_at_least:g}: look at "
+            "the mask, and lower --quality-at-least if it is right."
+        )
+    sector = (read_sector(folder / entry.file) != 0).view(np.uint8)
+    if sector.shape != tuple(entry.size):
+        raise ValueError(
+            f"its mask is {sector.shape[0]} x {sector.shape[1]} pixels but was made for {entry.size[0]} x "
+            f"{entry.size[1]}; expected the same: run `sectoraug masks --retry-failed` in a new folder."
+        )
+    if sector.all():
+        raise ValueError(
+            "its sector fills the whole frame; expected some background: is the clip cropped, or masked "
+            "already? Leave it out."
+        )
+    return sector, entry
+
+
+@lru_cache(maxsize=1)
+def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
+    return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
+
+
+def _sector_of(frames: Iterator[NDArray[np.uint8]]) -> SectorEstimate:
+    """From motion, or from the picture alone if there is but one."""
+    first = next(frames)
+    second = next(frames, None)
+    if second is None:
+        return sa.sector_from_image(first)  # type: ignore[no-any-return]
+    return sa.sector_from_clip(np.stack(list(chain([first, second], frames))))
+
+
+class _Counted(Iterator[NDArray[np.uint8]]):
+    def __init__(self, frames: Iterator[NDArray[np.uint8]]) -> None:
+        self.frames = frames
+        self.n = 0
+
+    def __next__(self) -> NDArray[np.uint8]:
+        frame = next(self.frames)
+        self.n += 1
+        return frame
