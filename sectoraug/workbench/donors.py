@@ -31,8 +31,7 @@ def build_pool(
     Clips are read one at a time; those that give no donor are named in the pool's `skipped`.
     """
     streams = (
-        (source.name, partial(_donors, masks, Path(source.path), frames, grey, quality_at_least))
-        for source in sources
+        (source.name, partial(_donors, masks, source, frames, grey, quality_at_least)) for source in sources
     )
     return sa.BackgroundPool.from_streams(
         streams, len(sources), size, folder, resize=resize, skip_invalid=True, progress=progress
@@ -40,11 +39,11 @@ def build_pool(
 
 
 def _donors(
-    masks: Path, path: Path, frames: int, grey: bool, quality_at_least: float
+    masks: Path, source: Source, frames: int, grey: bool, quality_at_least: float
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    sector, found = kept_sector(masks, sha256_of(path), quality_at_least)
+    sector, found = kept_sector(masks, sha256_of(Path(source.path)), source.name, quality_at_least)
     chosen = set(np.linspace(0, (found.frames or 1) - 1, frames).round().astype(int).tolist())
-    for index, frame in enumerate(sa.iter_clip(path, grey)):
+    for index, frame in enumerate(sa.iter_clip(source.path, grey)):
         if index in chosen:
             chosen.remove(index)
             yield frame, sector

@@ -38,7 +38,7 @@ class MaskClip:
     quality_at_least: float
 
     def __call__(self, source: Source, sha256: str) -> Entry:
-        sector, found = kept_sector(Path(self.masks), sha256, self.quality_at_least)
+        sector, found = kept_sector(Path(self.masks), sha256, source.name, self.quality_at_least)
         assert found.frames is not None
         path = Path(source.path)
         suffix, write = _writer_for(path, found.frames)
@@ -72,7 +72,8 @@ class _Masked(Iterator[NDArray[np.uint8]]):
         if frame.shape[:2] != self.sector.shape:
             raise ValueError(
                 f"a frame is {frame.shape[0]} x {frame.shape[1]} pixels but the mask "
-                f"{self.sector.shape[0]} x {self.sector.shape[1]}; expected the same: run `sectoraug masks` over this file again."
+                f"{self.sector.shape[0]} x {self.sector.shape[1]}; expected the same: run "
+                "`sectoraug masks` over this file again."
             )
         masked: NDArray[np.uint8] = frame * (self.sector if frame.ndim == 2 else self.sector[:, :, None])
         _add(self.digest, masked)

@@ -45,37 +45,41 @@ class FindSector:
         )
 
 
-def kept_sector(folder: Path, sha256: str, quality_at_least: float) -> tuple[NDArray[np.uint8], Entry]:
+def kept_sector(
+    folder: Path, sha256: str, name: str, quality_at_least: float
+) -> tuple[NDArray[np.uint8], Entry]:
     """The sector (H, W), 1 inside, that a `masks` run keeps for the file of that digest, and its entry.
 
-    Raises ValueError or OSError unless there is one of that quality, with something on both sides.
+    `name` is what errors call the file. Raises ValueError or OSError unless there is one of that quality that
+    leaves some background.
     """
     about = (folder / NAME).stat() if (folder / NAME).exists() else None
     entry = _by_digest(folder, about and (about.st_size, about.st_mtime_ns)).get(sha256)
     if entry is None:
         raise ValueError(
-            "no sector is kept for this very file; expected a run of `sectoraug masks` over it: run that "
-            "first, and again after a file changed."
+            f"{name} has no entry in {folder}; expected a run of `sectoraug masks` over this very file: run "
+            "that first, and again after a file changed."
         )
     if entry.error is not None or entry.file is None or entry.quality is None or entry.size is None:
         raise ValueError(
-            "no sector was found in this clip; expected one: draw its sector by hand, or leave it out."
+            f"{name} has an entry in {folder} without a sector; expected one: its error says why, leave the "
+            "clip out or draw its sector by hand."
         )
     if not entry.quality >= quality_at_least:
         raise ValueError(
-            f"its sector has quality {entry.quality:.2f}; expected at least {quality_at_least:g}: look at "
-            "the mask, and lower --quality-at-least if it is right."
+            f"{name} has a sector of quality {entry.quality:.2f}; expected at least {quality_at_least:g}: "
+            "look at the mask, and lower --quality-at-least if it is right."
         )
     sector = (read_sector(folder / entry.file) != 0).view(np.uint8)
     if sector.shape != tuple(entry.size):
         raise ValueError(
-            f"its mask is {sector.shape[0]} x {sector.shape[1]} pixels but was made for {entry.size[0]} x "
-            f"{entry.size[1]}; expected the same: run `sectoraug masks --retry-failed` in a new folder."
+            f"{name} has a mask of {sector.shape[0]} x {sector.shape[1]} pixels, made for {entry.size[0]} x "
+            f"{entry.size[1]}; expected the same: run `sectoraug masks` into a new folder."
         )
     if sector.all():
         raise ValueError(
-            "its sector fills the whole frame; expected some background: is the clip cropped, or masked "
-            "already? Leave it out."
+            f"{name} has a sector that fills the whole frame; expected some background: is the clip cropped? "
+            "Leave it out."
         )
     return sector, entry
 
