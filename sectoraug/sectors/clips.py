@@ -153,9 +153,7 @@ def _held_to_one_kind(
         frame = np.ascontiguousarray(frame)
         yield to_grey(frame) if grey else frame
     if n == 0:
-        raise OSError(
-            f"{path} holds no frames; expected at least one: is it truncated or still being written?"
-        )
+        raise OSError(f"{path} holds no frames; expected at least one: copy the file again, or leave it out.")
     if promised is not None and n != promised:
         raise OSError(
             f"{path} holds {n} of its {promised} frames; expected all: it is truncated, copy it again."

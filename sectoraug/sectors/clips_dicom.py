@@ -42,7 +42,10 @@ def read_header(path: Path) -> Any:
     except Exception as error:  # a damaged header can raise anything
         raise _unreadable(path, error) from error
     if "Rows" not in header:
-        raise OSError(f"{path} is DICOM without an image; expected a clip or still: leave this file out.")
+        raise OSError(
+            f"{path} is DICOM without an image; expected a clip or still: leave it out, or "
+            "copy it again if it is cut."
+        )
     if modality not in _MODALITIES and (modality or kind not in _US_STORAGE):
         raise ValueError(
             f"{path} is DICOM of another modality than ultrasound, or names none; expected Modality US or "
@@ -63,7 +66,7 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     _need_decoder(path, header)
     palette = header.get("PhotometricInterpretation") == "PALETTE COLOR"
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
-    frames = iter_pixels(path)
+    frames = iter_pixels(_source(path, header))
     while True:
         try:
             frame = next(frames)
@@ -79,6 +82,13 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
         elif frame.dtype == np.uint16 and header.BitsStored <= 8:
             frame = frame.astype(np.uint8)
         yield 255 - frame if inverted else frame
+
+
+def _source(path: Path, header: Any) -> Any:
+    """What pydicom reads the frames from: the file, or all of it where that is deflated as a whole."""
+    from pydicom import dcmread
+
+    return dcmread(path) if header.file_meta.TransferSyntaxUID.is_deflated else path
 
 
 def _palette_fills_16_bits(header: Any) -> bool:
