@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -174,4 +175,4 @@ def _write_nifti(part: Path, frames: Frames, path: Path, n: int) -> None:
     header = source.header.copy()
     header.extensions.clear()
     image = type(source)(clip.reshape(source.shape, order="F"), source.affine, header)
-    part.write_bytes(image.to_bytes())
+    part.write_bytes(gzip.compress(image.to_bytes()))
