@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -187,7 +187,7 @@ class BackgroundPool:
         skipped: list[str] = []
         with writer:
             for name, load in track(streams, n, "pool", progress):
-                donors = (_donor(image, sector, size, resize, name) for image, sector in load())
+                donors = _donors(name, load, size, resize)
                 while True:
                     try:
                         donor = next(donors, None)
@@ -369,6 +369,13 @@ def _renamed(pool: BackgroundPool, key: str) -> BackgroundPool:
     pool.key = key
     _pools[key] = pool
     return pool
+
+
+def _donors(
+    name: str, load: Callable[[], Iterable[tuple[Any, Any]]], size: tuple[int, int], resize: str
+) -> Iterator[tuple[NDArray[Any], NDArray[np.uint8]]]:
+    for image, sector in load():
+        yield _donor(image, sector, size, resize, name)
 
 
 def _donor(

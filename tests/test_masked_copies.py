@@ -259,7 +259,12 @@ def test_a_copy_that_lost_something_inside_is_not_kept(
             np.savez(file, np.stack(kept))
 
     monkeypatch.setattr(masked_copies, "_writer_for", lambda path, n: (".npz", writes_less))
-    fails(clip, keep_mask(tmp_path / "m", clip, SECTOR), tmp_path / "o", "differs from what was written")
+    fails(
+        clip,
+        keep_mask(tmp_path / "m", clip, SECTOR),
+        tmp_path / "o",
+        "differs from what was written when read back",
+    )
 
 
 def test_finished_copies_are_skipped_and_failed_ones_recorded(tmp_path: Path) -> None:

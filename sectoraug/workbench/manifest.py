@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sectoraug.pool_folder import owner_only
+
 NAME = "manifest.jsonl"
 _SYNC_SECONDS = 5.0
 
@@ -66,36 +68,22 @@ class Manifest:
         """The last entry of each visit."""
 
     def __enter__(self) -> Manifest:
-        path = self.folder / NAME
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        self._cut_torn_line()
+        self._file = open(self.folder / NAME, "ab+", buffering=0, opener=owner_only)
+        self._file.seek(0)
+        # Only the last line can be torn; what it said is done again.
+        self._file.truncate(sum(len(line) for line in self._file if line.endswith(b"\n")))
         self.latest = {entry.visit: entry for entry in read_entries(self.folder)}
         self._synced = time.monotonic()
         return self
 
-    def _cut_torn_line(self) -> None:
-        end = position = os.lseek(self._file, 0, os.SEEK_END)
-        while position > 0:
-            start = max(0, position - 4096)
-            newline = os.pread(self._file, position - start, start).rfind(b"\n")
-            if newline >= 0:
-                position = start + newline + 1
-                break
-            position = start
-        if position < end:
-            os.ftruncate(self._file, position)
-        os.lseek(self._file, position, os.SEEK_SET)
-
     def append(self, entry: Entry) -> None:
         """Add a line, in one write: a killed process leaves it whole or torn at the end."""
-        line = (json.dumps(asdict(entry)) + "\n").encode()
-        while line:
-            line = line[os.write(self._file, line) :]
+        self._file.write((json.dumps(asdict(entry)) + "\n").encode())
         self.latest[entry.visit] = entry
         if time.monotonic() - self._synced > _SYNC_SECONDS:
-            os.fsync(self._file)
+            os.fsync(self._file.fileno())
             self._synced = time.monotonic()
 
     def __exit__(self, *exc: object) -> None:
-        os.fsync(self._file)
-        os.close(self._file)
+        os.fsync(self._file.fileno())
+        self._file.close()

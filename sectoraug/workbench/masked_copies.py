@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,6 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 import sectoraug as sa
+from sectoraug.pool_folder import owner_only
 from sectoraug.sectors.clips import family_of
 from sectoraug.workbench.manifest import Entry
 from sectoraug.workbench.masked_dicom import write_dicom
@@ -86,10 +86,10 @@ def _read_back(part: Path, sector: NDArray[np.uint8], written: _Masked) -> None:
     outside = sector == 0
     for frame in sa.iter_clip(part):
         if frame.shape[:2] != sector.shape or frame[outside].any():
-            raise ValueError("the copy read back is not black outside the sector; it was removed.")
+            raise ValueError("its copy is not black outside the sector when read back; it was removed.")
         _add(digest, frame)
     if digest.digest() != written.digest.digest():
-        raise ValueError("the copy read back differs from what was written; it was removed.")
+        raise ValueError("its copy differs from what was written when read back; it was removed.")
 
 
 def _add(digest: hashlib._Hash, frame: NDArray[np.uint8]) -> None:
@@ -118,17 +118,13 @@ def _write_folder(part: Path, frames: Frames, path: Path, n: int) -> None:
     part.unlink()
     part.mkdir(mode=0o700)
     for index, frame in enumerate(frames):
-        with open(part / f"{index:06d}.png", "wb", opener=_owner_only) as file:
+        with open(part / f"{index:06d}.png", "wb", opener=owner_only) as file:
             file.write(_png(frame))
 
 
 def _png(frame: NDArray[np.uint8]) -> bytes:
     stored = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
     return cv2.imencode(".png", stored)[1].tobytes()
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _write_npz(part: Path, frames: Frames, path: Path, n: int) -> None:

@@ -54,7 +54,7 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
             (folder / parent).mkdir(mode=0o700, exist_ok=True)
         if target.is_dir():
             shutil.rmtree(target)
-        part.rename(target)
+        part.replace(target)
     finally:
         if part.is_dir():
             shutil.rmtree(part, ignore_errors=True)
@@ -64,6 +64,6 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
 
 def _sync(path: Path) -> None:
     # A crash of the machine must not leave a manifest line whose file is empty.
-    file = os.open(path, os.O_RDONLY)
+    file = os.open(path, os.O_RDWR)
     os.fsync(file)
     os.close(file)
