@@ -250,6 +250,17 @@ def test_clips_of_the_same_name_and_folders_of_stills(tmp_path: Path) -> None:
     assert len({e["visit"] for e in entries(out)}) == 3
 
 
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    clips = make_clips(tmp_path / "c", 1)
+    os.mkfifo(clips / "pipe.npz")
+    (clips / "gone.npz").symlink_to(clips / "nowhere.npz")
+    (clips / "patient000" / "out").mkdir()
+    still = sa.phantom.make_clip(frames=1, size=(64, 64)).frames[0]
+    cv2.imwrite(str(clips / "patient000" / "out" / "still.png"), still)
+    table = sectoraug("masks", clips, "--out", clips / "patient000" / "out", "--workers", 1)
+    assert (number(table, "masks done"), number(table, "other files")) == (1, 2)
+
+
 def test_the_command_starts_light() -> None:
     code = (
         "import sys; sys.argv = ['sectoraug', '--help']\n"

@@ -45,7 +45,8 @@ Scheduler = Annotated[
 ]
 Retry = Annotated[bool, typer.Option(help="Try those again that failed in a run before.")]
 Progress = Annotated[bool, typer.Option(help="Show a progress bar.")]
-CORES = os.cpu_count() or 1
+# Those this process may use: in a container or a batch job fewer than the machine has.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @app.command()

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.images import read_sector
-from sectoraug.sectors.motion import SectorEstimate
 from sectoraug.workbench.manifest import NAME, Entry, read_entries
 from sectoraug.workbench.out_folder import whole_file
 from sectoraug.workbench.sources import Source
@@ -68,7 +67,7 @@ def kept_sector(
     if not entry.quality >= quality_at_least:
         raise ValueError(
             f"{name} has a sector of quality {entry.quality:.2f}; expected at least {quality_at_least:g}: "
-            "look at the mask, and lower --quality-at-least if it is right."
+            "look at the mask, and if it is right lower --quality-at-least and add --retry-failed."
         )
     sector = (read_sector(folder / entry.file) != 0).view(np.uint8)
     if sector.shape != tuple(entry.size):
@@ -89,7 +88,7 @@ def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
     return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
 
 
-def _sector_of(frames: Iterator[NDArray[np.uint8]]) -> SectorEstimate:
+def _sector_of(frames: Iterator[NDArray[np.uint8]]) -> sa.SectorEstimate:
     """From motion, or from the picture alone if there is but one."""
     first = next(frames)
     second = next(frames, None)

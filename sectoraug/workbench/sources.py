@@ -43,7 +43,7 @@ def find_sources(
         if not top.exists():
             raise FileNotFoundError(f"{given} does not exist; expected a clip or a folder of clips.")
         for path in [top] if top.is_file() else _walk(top, shut, folders_are_clips):
-            if top.is_file() or path.is_dir() or family_of(path):
+            if top.is_file() or path.is_dir() or _may_be_clip(path):
                 name = path.name if path == top else path.relative_to(top).as_posix()
                 sources.setdefault(str(path), Source(str(path), name, _visit(path)))
             else:
@@ -60,8 +60,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _may_be_clip(path: Path) -> bool:
+    try:
+        return path.is_file() and family_of(path) is not None
+    except OSError:
+        return True  # one that cannot be opened: its entry will say so
+
+
 def _walk(top: Path, shut: set[Path], folders_are_clips: bool) -> Iterator[Path]:
-    for place, folders, files in os.walk(top):
+    def stop(error: OSError) -> None:  # a folder passed over in silence would be clips lost
+        raise error
+
+    for place, folders, files in os.walk(top, onerror=stop):
         here = Path(place)
         folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() not in shut)
         if folders_are_clips and stills_of(here):
