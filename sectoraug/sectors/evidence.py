@@ -34,6 +34,11 @@ class Evidence(NamedTuple):
     moving_share: float
     """0..1: how much of what is bright and solid also moves."""
 
+    @property
+    def static(self) -> bool:
+        """Whether brightness has to do: then bright text that stands still cannot be told by that."""
+        return self.moving_share < 0.3
+
 
 def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evidence:
     """Weigh a clip's pixels.
@@ -77,3 +82,55 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
         tuple(sorted(areas[large[1:]].tolist(), reverse=True)),
         moving_share,
     )
+
+
+def without_overlay(
+    sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool
+) -> NDArray[np.bool_]:
+    """Take burned-in pixels off a sector's rim.
+
+    An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
+    at the grey level it has outside belongs to them, and in a clip that moves so does what stands still
+    and shines.
+
+    Args:
+        sector: (H, W).
+        clip: its statistics.
+        moves: whether echoes move in this clip.
+    """
+    rim_px = max(2, round(0.008 * max(sector.shape)))
+    # Beyond the image there is nothing to leak: the rim runs along the outline inside it only.
+    core = cv2.erode(
+        sector.view(np.uint8),
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)),
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=1,
+    )
+    rim = sector & (core == 0)
+    bright = clip.brightest > 8
+    burned = (clip.brightest > 30) & ~sector
+    if moves:
+        burned |= rim & bright & (clip.difference <= 0.05)
+    level = clip.brightest.astype(np.int16)
+    for _ in range(rim_px):
+        grown = burned.copy()
+        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            here, there = _shifted(down, across)
+            alike = np.abs(level[here] - level[there]) <= 2
+            grown[here] |= burned[there] & rim[here] & bright[here] & alike
+        if np.array_equal(grown, burned):
+            break
+        burned = grown
+    return sector & ~burned
+
+
+def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Slices of a plane and of its neighbours at this offset."""
+
+    def pair(by: int) -> tuple[slice, slice]:
+        if by == 0:
+            return slice(None), slice(None)
+        return (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
+
+    (rows, rows_there), (columns, columns_there) = pair(down), pair(across)
+    return (rows, columns), (rows_there, columns_there)

@@ -15,6 +15,7 @@ from sectoraug.sectors.geometry import SectorGeometry
 Plane = NDArray[np.float32]
 
 _SEARCH_PX = 96  # longer side of the picture that the search runs on
+_MOST_STEPS = 25  # of 0.6% of the longer side: what is further off is not this side's edge
 _FAINT = 0.15  # a response that counts as dark, beside which contrasts are measured
 
 
@@ -105,24 +106,35 @@ def settle(shape: SectorGeometry, alive: NDArray[np.bool_], surely: NDArray[np.b
     # Codecs smear edges over their blocks of 8 pixels.
     halo = min(max(3.0, 0.03 * max(alive.shape)), 9.0)
     for side in (4, 5, 6, 7) if shape.apex_px is None else range(8):
-        moved = shape
-        for _ in range(25):
-            if _lively_share(moved, side, -0.5 - step / 2, step, alive) != 0:
-                break
-            moved = _pushed(moved, side, -step)
-        else:
-            moved = shape
-        for _ in range(0 if moved is not shape else 25):
-            if _lively_share(moved, side, halo + step, 2 * step, surely) < 0.5:
-                break
-            moved = _pushed(moved, side, step)
-        else:
-            moved = shape
-        if moved is not shape and _lively_share(shape, side, halo + step, 2 * step, surely) >= 0.5:
+        drawn_in = _drawn_in(shape, side, step, alive)
+        shape = drawn_in or _pushed_out(shape, side, step, halo, surely) or shape
+    return shape
+
+
+def _drawn_in(
+    shape: SectorGeometry, side: int, step: float, alive: NDArray[np.bool_]
+) -> SectorGeometry | None:
+    moved = shape
+    for k in range(_MOST_STEPS):
+        if _lively_share(moved, side, -0.5 - step / 2, step, alive) > 0:
+            return moved if k else None
+        moved = _pushed(moved, side, -step)
+    return None
+
+
+def _pushed_out(
+    shape: SectorGeometry, side: int, step: float, halo: float, surely: NDArray[np.bool_]
+) -> SectorGeometry | None:
+    moved = shape
+    for k in range(_MOST_STEPS):
+        if _lively_share(moved, side, halo + step, 2 * step, surely) < 0.5:
+            if not k:
+                return None
             while _lively_share(moved, side, 0.5 + step / 2, step, surely) >= 0.5:
                 moved = _pushed(moved, side, step)
-        shape = moved
-    return shape
+            return moved
+        moved = _pushed(moved, side, step)
+    return None
 
 
 def _lively_share(
@@ -132,7 +144,7 @@ def _lively_share(
 
     1 (inside) or 0 (outside) where the image shows too little of that side.
     """
-    which, x, y, nx, ny = _outline(shape, alive.shape, 192)
+    which, x, y, nx, ny = _outline(shape, alive.shape, 192, visible=offset_px > 0)
     mine = which == side
     if mine.sum() < 24:
         return 1.0 if offset_px < 0 else 0.0
@@ -158,9 +170,12 @@ def _pushed(shape: SectorGeometry, side: int, by_px: float) -> SectorGeometry:
 
 
 def _outline(
-    shape: SectorGeometry, size: tuple[int, ...], samples: int
+    shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible: bool = True
 ) -> tuple[NDArray[np.intp], *tuple[NDArray[np.float64], ...]]:
-    """Points on all that bounds the sector inside the image, and outward normals."""
+    """Points on all that bounds the sector inside the image, and outward normals.
+
+    `visible`: only where an edge could be seen, so neither along the image's border nor on a mere point.
+    """
     height, width = size
     left, top, right, bottom = shape.box_px
     parts = []
@@ -187,7 +202,7 @@ def _outline(
         for number, radius, sign in ((2, shape.radii_px[0], -1), (3, shape.radii_px[1], 1)):
             nx, ny = sign * np.sin(angles), sign * np.cos(angles) * aspect
             long = np.hypot(nx, ny)
-            if radius * shape.opening_rad < 4:
+            if visible and radius * shape.opening_rad < 4:
                 continue  # a point, no arc
             parts.append(
                 (number, ax + radius * np.sin(angles), ay + radius * np.cos(angles) / aspect)
@@ -195,7 +210,8 @@ def _outline(
             )
     side = np.concatenate([np.full(len(p[1]), p[0], np.intp) for p in parts])
     x, y, nx, ny = (np.concatenate([p[k] for p in parts]) for k in range(1, 5))
-    keep = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
+    margin = 1.0 if visible else -1.5
+    keep = (x > margin) & (x < width - 1 - margin) & (y > margin) & (y < height - 1 - margin)
     # What another part of the outline cuts off is no edge.
     keep &= shape.holds(x - 1.5 * nx, y - 1.5 * ny)
     return side[keep], x[keep], y[keep], nx[keep], ny[keep]
