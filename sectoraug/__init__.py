@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
     from sectoraug.pool import BackgroundPool as BackgroundPool
     from sectoraug.sectors.clips import read_clip as read_clip
-    from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
-    from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
-    from sectoraug.sectors.motion import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import SectorEstimate as SectorEstimate
+    from sectoraug.sectors.finder import SectorNotFound as SectorNotFound
+    from sectoraug.sectors.finder import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import sector_from_image as sector_from_image
+    from sectoraug.sectors.geometry import SectorGeometry as SectorGeometry
     from sectoraug.swap import blacken_sector as blacken_sector
     from sectoraug.swap import swap_background as swap_background
 
@@ -44,8 +46,9 @@ _HOME = {
     "Focus": "evidence.metric",
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
-    "SectorEstimate": "sectors.motion",
-    "SectorNotFound": "sectors.motion",
+    "SectorEstimate": "sectors.finder",
+    "SectorGeometry": "sectors.geometry",
+    "SectorNotFound": "sectors.finder",
     "ShuffleBackground": "plugins.albumentations",
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
@@ -54,7 +57,8 @@ _HOME = {
     "energy_percent": "evidence.focus",
     "focus_percent": "evidence.focus",
     "read_clip": "sectors.clips",
-    "sector_from_clip": "sectors.motion",
+    "sector_from_clip": "sectors.finder",
+    "sector_from_image": "sectors.finder",
     "swap_background": "swap",
 }
 

@@ -29,8 +29,8 @@ class Evidence(NamedTuple):
     """(H, W), 0 or more: motion and brightness on a logarithmic scale, for finding edges."""
     off: Plane
     """(H, W): how far the brightest moment was off the background, in grey levels."""
-    pieces: tuple[int, ...]
-    """Areas in pixels of the separate solid pieces, largest first."""
+    solid: NDArray[np.bool_]
+    """(H, W): the large connected pieces of what moves or echoes, without thin strokes."""
     moving_share: float
     """0..1: how much of what is bright and solid also moves."""
 
@@ -79,7 +79,7 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
         weight,
         cv2.blur(response.astype(np.float32), (3, 3)),
         off,
-        tuple(sorted(areas[large[1:]].tolist(), reverse=True)),
+        pieces,
         moving_share,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import cos
 from typing import NamedTuple
 
 import cv2
@@ -42,6 +43,18 @@ def search(evidence: Plane) -> list[SectorGeometry]:
     found = [_search_ring(small), _search_box(small)]
     factors = width / small.shape[1], height / small.shape[0]
     return [shape.scaled(*factors) for shape in found if shape is not None]
+
+
+def named(shape: SectorGeometry) -> SectorGeometry:
+    """The same outline under the kind that its numbers say."""
+    if shape.apex_px is None:
+        return shape
+    (top, bottom), opening = shape.radii_px, shape.opening_rad
+    if opening < 0.35 or top * (1 - cos(min(opening, 3) / 2)) < 0.02 * shape.depth_px < 0.06 * top:
+        return replace(shape, kind="trapezoid")
+    # The apex of a phased array is on the skin; that of a curved one lies behind it, maybe off the image.
+    unseen = shape.apex_px is not None and shape.apex_px[1] < -0.05 * bottom
+    return replace(shape, kind="phased" if top < 0.12 * bottom and not unseen else "curved")
 
 
 def edges(shape: SectorGeometry, response: Plane, reach_px: int, samples: int = 48) -> Edges:

@@ -32,7 +32,27 @@ class ClipStatistics:
     brightest: NDArray[np.uint8]
     """(H, W): highest grey level."""
     samples: tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], ...]
-    """At most 8 pairs of successive frames, spread over the clip; the second of each as it came."""
+    """At most 8 frames spread over the clip, each as it came and behind the grey one before it (for the
+    first frame: itself)."""
+
+    def shrunk(self, longest_px: int) -> ClipStatistics:
+        """The same, with the longer side at most this long."""
+        factor = longest_px / max(self.mean.shape)
+        if factor >= 1:
+            return self
+        size = tuple(max(1, round(side * factor)) for side in self.mean.shape[::-1])
+        difference, mean, brightest = (
+            cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+            for plane in (self.difference, self.mean, self.brightest)
+        )
+        samples = tuple(
+            (
+                cv2.resize(before, size, interpolation=cv2.INTER_AREA),
+                cv2.resize(frame, size, interpolation=cv2.INTER_AREA),
+            )
+            for before, frame in self.samples
+        )
+        return ClipStatistics(self.frames, difference, mean, brightest, samples)
 
 
 def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
@@ -49,15 +69,14 @@ def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
             f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
             "use sector_from_image for a still."
         )
-    total = difference = brightest = previous = None
     samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
-    stride, count = 1, 0
+    count, stride = 0, 1
     for frame in frames:
         grey = _grey(frame)
-        if total is None:
+        if count == 0:
             total, difference = np.zeros(grey.shape, np.float32), np.zeros(grey.shape, np.float32)
-            brightest = grey.copy()
-            apart = np.empty_like(grey)
+            brightest, apart = grey.copy(), np.empty_like(grey)
+            samples.append((grey.copy(), np.array(frame)))
         elif grey.shape != total.shape:
             raise ValueError(
                 f"frame {count} is {checks.describe(frame)} after frames of {total.shape[0]} x "
@@ -68,17 +87,16 @@ def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
             cv2.accumulate(apart, difference)
             cv2.max(brightest, grey, dst=brightest)
             if count % stride == 0:
-                samples.append((previous, frame))
+                samples.append((previous, np.array(frame)))
                 if len(samples) > _SAMPLES:
-                    samples, stride = samples[1::2], 2 * stride
+                    samples, stride = samples[::2], 2 * stride
         cv2.accumulate(grey, total)
         # A caller may reuse the memory of its frames.
-        previous, count = grey if grey is not frame else grey.copy(), count + 1
-    if total is None or difference is None or brightest is None:
+        previous = grey.copy() if np.may_share_memory(grey, frame) else grey
+        count += 1
+    if count == 0:
         raise ValueError("frames is empty; expected one frame or more: was the clip decoded?")
-    return ClipStatistics(
-        count, difference / max(count - 1, 1), total / count, brightest, tuple(samples)
-    )
+    return ClipStatistics(count, difference / max(count - 1, 1), total / count, brightest, tuple(samples))
 
 
 def _grey(frame: Any) -> NDArray[np.uint8]:
