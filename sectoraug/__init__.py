@@ -30,9 +30,11 @@ if TYPE_CHECKING:
     from sectoraug.pool import BackgroundPool as BackgroundPool
     from sectoraug.sectors.clips import iter_clip as iter_clip
     from sectoraug.sectors.clips import read_clip as read_clip
-    from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
-    from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
-    from sectoraug.sectors.motion import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import SectorEstimate as SectorEstimate
+    from sectoraug.sectors.finder import SectorNotFound as SectorNotFound
+    from sectoraug.sectors.finder import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import sector_from_image as sector_from_image
+    from sectoraug.sectors.geometry import SectorGeometry as SectorGeometry
     from sectoraug.swap import blacken_sector as blacken_sector
     from sectoraug.swap import swap_background as swap_background
 
@@ -45,8 +47,9 @@ _HOME = {
     "Focus": "evidence.metric",
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
-    "SectorEstimate": "sectors.motion",
-    "SectorNotFound": "sectors.motion",
+    "SectorEstimate": "sectors.finder",
+    "SectorGeometry": "sectors.geometry",
+    "SectorNotFound": "sectors.finder",
     "ShuffleBackground": "plugins.albumentations",
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
@@ -56,7 +59,8 @@ _HOME = {
     "focus_percent": "evidence.focus",
     "iter_clip": "sectors.clips",
     "read_clip": "sectors.clips",
-    "sector_from_clip": "sectors.motion",
+    "sector_from_clip": "sectors.finder",
+    "sector_from_image": "sectors.finder",
     "swap_background": "swap",
 }
 

@@ -1,0 +1,116 @@
+"""Pictures that hold no single sector, or an unusual one, and how they are told."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.clips import to_grey
+from sectoraug.sectors.evidence import Evidence
+from sectoraug.sectors.motion import ClipStatistics
+
+# Speckle is several pixels wide, so neighbours are alike; electronic or simulated noise is not.
+_LEAST_LIKENESS = 0.2
+_SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
+_GAP_SHARE = 0.01  # of the width: a gap between two views
+_SWEEP_SHARE = 0.3  # of the columns: less changing at a time is a sweep
+_COLOURED = 60  # grey levels between the strongest and the weakest channel
+
+
+def oddity(clip: ClipStatistics, evidence: Evidence, inside: NDArray[np.bool_], kind: str) -> str:
+    """What is wrong with a picture whose best outline is `inside`, as the start of a sentence; or ""."""
+    if neighbour_likeness(clip, inside) < _LEAST_LIKENESS:
+        return "neighbouring pixels are unrelated, as in pure noise"
+    second = _second_area(evidence, inside)
+    if second:
+        return second
+    if kind == "rectangle" and _scrolls_or_sweeps(clip, inside):
+        return "the picture scrolls or is swept from side to side, as M-mode and spectral strips are"
+    return ""
+
+
+def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_]) -> float:
+    """Correlation of pixels with their neighbours below or beside, whichever is higher."""
+    grey = to_grey(_plane(clip.samples[-1][1])).astype(np.float32)
+    found = 0.0
+    for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        both = inside[here] & inside[there]
+        a, b = grey[here][both], grey[there][both]
+        if len(a) > 10 and a.std() > 0 and b.std() > 0:
+            found = max(found, float(np.corrcoef(a, b)[0, 1]))
+    return found
+
+
+def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(evidence.solid.view(np.uint8))
+    areas = sizes[:, cv2.CC_STAT_AREA].astype(np.float64)
+    areas[0] = 0
+    covered = np.bincount(labels.ravel(), inside.ravel(), count)
+    beside = np.where(covered < 0.2 * areas, areas, 0)
+    share = float(beside.max(initial=0) / max((areas - beside).max(initial=1), 1))
+    if share >= _SECOND_SHARE:
+        return (
+            f"beside the largest area there is another of {share:.0%} of its size, as in dual views and "
+            "above M-mode or spectral strips"
+        )
+    large = np.flatnonzero((areas >= _SECOND_SHARE * areas.max(initial=1)) & (covered >= 0.8 * areas))
+    if len(large) < 2:
+        return ""
+    columns = np.isin(labels, large[large > 0]).any(0)
+    first, last = np.flatnonzero(columns)[[0, -1]]
+    empty = np.flatnonzero(~columns[first:last])
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    if max(len(run) for run in runs) >= max(2, _GAP_SHARE * len(columns)):
+        return "two areas stand side by side, as in dual views"
+    return ""
+
+
+def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
+    if len(clip.samples) < 3:
+        return False
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    crop = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scrolled, changing = [], []
+    for before, frame in clip.samples[1:]:
+        old = before[crop].astype(np.int16)
+        new = to_grey(_plane(frame))[crop].astype(np.int16)
+        apart = np.abs(new - old)
+        columns_changing = (apart > 8).mean(0) > 0.02
+        if not columns_changing.any():
+            continue  # a frame shown twice
+        changing.append(columns_changing)
+        still = apart.mean()
+        shifts = [np.abs(new[:, :-k] - old[:, k:]).mean() for k in range(1, 13)]
+        shifts += [np.abs(new[:, k:] - old[:, :-k]).mean() for k in range(1, 13)]
+        scrolled.append(still > 0.5 and min(shifts) < 0.3 * still)
+    if len(changing) < 3:
+        return False
+    sweeps = np.median([part.mean() for part in changing]) < _SWEEP_SHARE
+    return bool(np.mean(scrolled) > 0.7 or (sweeps and np.any(changing, 0).mean() > 0.6))
+
+
+def border_share(evidence: Evidence) -> float:
+    """Share of the frame's outermost pixels that speak for the sector, without the side with the least.
+
+    One side may lie in the dark: depth swallows sound.
+    """
+    echoes = cv2.morphologyEx((evidence.weight > 0).view(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
+    wide = max(2, round(0.02 * max(echoes.shape)))
+    strips = echoes[:wide], echoes[-wide:], echoes[:, :wide], echoes[:, -wide:]
+    return float(sorted(strip.mean() for strip in strips)[1])
+
+
+def doppler(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
+    """Whether some of the sector is strongly coloured and the rest is not."""
+    frame = clip.samples[-1][1]
+    if frame.ndim == 2 or frame.shape[2] == 1:
+        return False
+    pixels = frame[inside]
+    coloured = (pixels.max(1).astype(np.int16) - pixels.min(1)) > _COLOURED
+    bright = pixels.max(1) > _COLOURED
+    return bool(0.005 < coloured.mean() and coloured.sum() < 0.9 * bright.sum())
+
+
+def _plane(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame
