@@ -34,6 +34,8 @@ class Entry:
     """The sector's shape, as SectorGeometry.to_dict gives it."""
     quality: float | None = None
     """Of the sector, 0..1."""
+    note: str = ""
+    """What else is known about the sector."""
     error: str | None = None
     """Why nothing was written, in one sentence."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -27,7 +26,7 @@ class FindSector:
 
     def __call__(self, source: Source, sha256: str) -> Entry:
         counted = _Counted(sa.iter_clip(source.path))
-        estimate = _sector_of(counted)
+        estimate = sa.sector_from_clip(counted)
         name = f"masks/{sha256[:2]}/{sha256}.png"
         height, width = estimate.sector.shape
         with whole_file(Path(self.folder), name) as part:
@@ -41,6 +40,7 @@ class FindSector:
             file=name,
             geometry=None if estimate.geometry is None else estimate.geometry.to_dict(),
             quality=round(float(estimate.quality), 4),
+            note=estimate.note,
         )
 
 
@@ -86,15 +86,6 @@ def kept_sector(
 @lru_cache(maxsize=1)
 def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
     return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
-
-
-def _sector_of(frames: Iterator[NDArray[np.uint8]]) -> sa.SectorEstimate:
-    """From motion, or from the picture alone if there is but one."""
-    first = next(frames)
-    second = next(frames, None)
-    if second is None:
-        return sa.sector_from_image(first)  # type: ignore[no-any-return]
-    return sa.sector_from_clip(np.stack(list(chain([first, second], frames))))
 
 
 class _Counted(Iterator[NDArray[np.uint8]]):
