@@ -308,6 +308,11 @@ def other_pixels(data: Any) -> None:
     item.IconImageSequence = [icon]
     item.private_block(0x2001, "VENDOR", create=True).add_new(0x01, "OB", leak)
     data.ReferencedImageSequence = [item]
+    data.EncapsulatedDocument = leak
+    hidden = pydicom.Dataset()
+    hidden.ReferencedSOPInstanceUID = "1.2.4"
+    hidden.IconImageSequence = [icon]
+    data.SourceImageSequence = [hidden]
     data.private_block(0x2001, "VENDOR", create=True).add_new(0x02, "UN", leak)
     data.private_block(0x2001, "VENDOR").add_new(0x03, "LO", "a private word")
     data.private_block(0x7FE1, "VENDOR", create=True).add_new(0x01, "OB", leak)
@@ -329,10 +334,15 @@ def test_no_pixels_hide_elsewhere_in_a_dicom_copy(syntax: str, tmp_path: Path) -
             clip, implicit_vr=syntax.startswith("Implicit"), little_endian=True, enforce_file_format=True
         )
     assert b"LEAKLEAK" in clip.read_bytes()
+    if syntax == "ExplicitVRLittleEndian":  # a sequence whose writer did not know that it is one
+        known = b"\x08\x00\x12\x21SQ"
+        assert known in clip.read_bytes()
+        clip.write_bytes(clip.read_bytes().replace(known, known[:4] + b"UN"))
     copy = written(clip, tmp_path)
     assert b"LEAK" not in Path(copy.filename).read_bytes()
     assert not [element.tag for element in copy if 0x6000 <= element.tag.group <= 0x60FF]
     assert copy.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "1.2.3"
+    assert copy.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.4"
     if syntax != "ImplicitVRLittleEndian":  # where nothing tells what a private element is
         assert copy[0x2001, 0x1003].value == "a private word"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -48,16 +48,7 @@ class MaskClip:
         with whole_file(Path(self.folder), name) as part:
             write(part, masked, path, found.frames)
             _read_back(part, sector, masked)
-        return Entry(
-            source=source.name,
-            visit=source.visit,
-            sha256=sha256,
-            size=found.size,
-            frames=found.frames,
-            file=name,
-            geometry=found.geometry,
-            quality=found.quality,
-        )
+        return replace(found, source=source.name, visit=source.visit, file=name)
 
 
 class _Masked(Iterator[NDArray[np.uint8]]):

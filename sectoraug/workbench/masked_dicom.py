@@ -39,7 +39,8 @@ _OF_STORED_VALUES = (  # they describe the source's stored values and tables, wh
     ),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
 )
-_BINARY = ("OB", "OW", "OF", "OD", "OL", "OV", "UN")
+_PICTURES = (0x00880200, 0x00420011)  # IconImageSequence, EncapsulatedDocument
+_BINARY = ("OB", "OW", "OF", "OD", "OL", "OV")
 _DERIVATION = f"Pixels outside the ultrasound sector set to 0 by sectoraug {__version__}; not de-identified."
 
 
@@ -94,19 +95,26 @@ def _say_what_was_done(header: Any, path: Path) -> None:
 
 
 def _remove_other_pixels(header: Any) -> None:
-    """Overlay planes, icons, and private elements that are binary or unknown, at any depth."""
-    from pydicom.datadict import dictionary_VR
-
+    """Overlay planes, icons, documents, and what is private and binary, or unknown, at any depth."""
     for tag in list(header.keys()):
-        # Looked at undecoded, so that all else is written as it was.
-        kind = header.get_item(tag).VR or ("UN" if tag.is_private else dictionary_VR(tag))
+        kind = _kind(header, tag)
         is_overlay = 0x6000 <= tag.group <= 0x60FF
-        is_pixels = tag.group == 0x7FE0
-        if is_overlay or is_pixels or tag == 0x00880200 or (tag.is_private and kind in _BINARY):
+        is_pixels = tag.group == 0x7FE0 or tag in _PICTURES
+        if is_overlay or is_pixels or kind == "UN" or (tag.is_private and kind in _BINARY):
             del header[tag]
         elif kind == "SQ":
             for item in header[tag].value:
                 _remove_other_pixels(item)
+
+
+def _kind(header: Any, tag: Any) -> str:
+    """Its value representation; not decoding the element, so that it is written as it was."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+    stored = header.get_item(tag).VR
+    if stored not in (None, "UN"):
+        return str(stored)
+    return "UN" if tag.is_private or not dictionary_has_tag(tag) else dictionary_VR(tag)
 
 
 def _describe_pixels(header: Any, frame: NDArray[np.uint8], n: int) -> None:
