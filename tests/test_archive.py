@@ -130,6 +130,23 @@ def test_a_torn_last_line_is_done_again(clips: Path, tmp_path: Path, cut: int | 
     assert len(entries(out)) == 12
 
 
+def test_a_line_torn_anywhere_is_cut_off(tmp_path: Path) -> None:
+    from sectoraug.workbench.manifest import Entry, Manifest
+
+    kept = [Entry(f"sänger{i}.dcm", f"{i:016x}", quality=0.5) for i in range(3)]
+    with Manifest(tmp_path) as manifest:
+        for entry in kept:
+            manifest.append(entry)
+    whole = (tmp_path / "manifest.jsonl").read_bytes()
+    last = whole[:-1].rindex(b"\n") + 1
+    for end in range(last, len(whole)):
+        (tmp_path / "manifest.jsonl").write_bytes(whole[:end])
+        with Manifest(tmp_path) as manifest:
+            assert list(manifest.latest) == [entry.visit for entry in kept[:2]]
+            manifest.append(kept[2])
+        assert (tmp_path / "manifest.jsonl").read_bytes() == whole
+
+
 def test_a_damaged_line_is_named(clips: Path, tmp_path: Path) -> None:
     out = tmp_path / "m"
     sectoraug("masks", clips, "--out", out, "--workers", 1)
@@ -158,7 +175,7 @@ def assert_each_once(out: Path, n: int) -> None:
     assert not (out / ".part").exists()
 
 
-@pytest.fixture(scope="module", params=[80, FULL])
+@pytest.fixture(scope="module", params=[100, FULL])
 def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     return make_clips(tmp_path_factory.mktemp("many"), request.param), request.param
 

@@ -343,6 +343,28 @@ def test_what_cannot_be_read_says_why(kind: str, tmp_path: Path) -> None:
         assert str(raised.value).endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("library", "name", "extra"),
+    [("pydicom", "a.dcm", "dicom"), ("av", "a.mp4", "video"), ("nibabel", "a.nii", "nifti")],
+)
+def test_a_missing_library_names_its_extra(
+    library: str, name: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / name).write_bytes(b"")
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(ImportError, match=rf'pip install "sectoraug\[{extra}\]"\.$'):
+        sa.read_clip(tmp_path / name)
+
+
+def test_a_missing_decoder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pydicom.pixels.decoders.base import Decoder
+
+    path = make_dicom(tmp_path / "a.dcm", COLOUR, "YBR_FULL_422")
+    monkeypatch.setattr(Decoder, "is_available", False)
+    with pytest.raises(ImportError, match=r"JPEG Baseline .*decoder is missing: .*sectoraug\[dicom\]"):
+        sa.read_clip(path)
+
+
 def test_errors_quote_no_header(tmp_path: Path) -> None:
     path = make_dicom(tmp_path / "a.dcm", GREY, Modality="SECRET", PatientName="Secret^Name")
     with pytest.raises(ValueError, match="modality") as raised:

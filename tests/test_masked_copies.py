@@ -142,6 +142,8 @@ def test_outside_is_black_and_inside_as_decoded(kind: str, tmp_path: Path) -> No
         assert len(source.header.extensions) == 1
         assert len(image.header.extensions) == 0
     if clip.suffix == ".mp4":
+        with av.open(str(tmp_path / "o" / entry.file)) as container:
+            assert container.streams.video[0].average_rate == 25
         assert NAME.encode() in clip.read_bytes()
         assert NAME.encode() not in (tmp_path / "o" / entry.file).read_bytes()
 
