@@ -82,6 +82,11 @@ class SectorGeometry:
         return self.angles_rad[1] - self.angles_rad[0]
 
     @property
+    def upright(self) -> bool:
+        """Whether it hangs straight down, alike on both sides of its apex (within half a degree)."""
+        return abs(self.angles_rad[0] + self.angles_rad[1]) < 0.0175
+
+    @property
     def depth_px(self) -> float:
         """From the top arc to the bottom arc, or from a rectangle's top to its bottom."""
         if self.apex_px is None:

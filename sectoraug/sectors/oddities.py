@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +16,7 @@ from sectoraug.sectors.motion import ClipStatistics
 _LEAST_LIKENESS = 0.2
 _SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
 _GAP_SHARE = 0.01  # of the width: a gap between two views
-_SWEEP_SHARE = 0.3  # of the columns: less changing at a time is a sweep
+_SWEEP_SHARE = 0.3  # of the width: all that changes at a time lies within it in a sweep
 _COLOURED = 60  # grey levels between the strongest and the weakest channel
 
 
@@ -86,8 +88,12 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
         scrolled.append(still > 0.5 and min(shifts) < 0.3 * still)
     if len(changing) < 3:
         return False
-    sweeps = np.median([part.mean() for part in changing]) < _SWEEP_SHARE
-    return bool(np.mean(scrolled) > 0.7 or (sweeps and np.any(changing, 0).mean() > 0.6))
+    if np.mean(scrolled) > 0.7:
+        return True
+    # A sweep changes a narrow band at a time, each time another one; a heart beats where it beats.
+    narrow = np.median([np.ptp(np.flatnonzero(part)) / len(part) for part in changing]) < _SWEEP_SHARE
+    apart = [(a & b).sum() < 0.2 * (a | b).sum() for a, b in pairwise(changing)]
+    return bool(narrow and np.mean(apart) > 0.7)
 
 
 def border_share(evidence: Evidence) -> float:
