@@ -45,9 +45,10 @@ def search(evidence: Plane) -> list[SectorGeometry]:
     height, width = evidence.shape
     scale = min(1.0, _SEARCH_PX / max(height, width))
     small = cv2.resize(evidence, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = [_search_ring(small, upright=True), _search_ring(small, upright=False), _search_box(small)]
+    box = _search_box(small)
+    found = [*_search_rings(small), *([] if box is None else [box])]
     factors = width / small.shape[1], height / small.shape[0]
-    return [shape.scaled(*factors) for shape in found if shape is not None]
+    return [shape.scaled(*factors) for shape in found]
 
 
 def named(shape: SectorGeometry) -> SectorGeometry:
@@ -375,44 +376,51 @@ class _Polar:
         )
 
 
-def _search_ring(e: Plane, *, upright: bool) -> SectorGeometry | None:
+def _search_rings(e: Plane) -> list[SectorGeometry]:
+    """The best upright ring segment, and the best one near it that need not be upright."""
     polar = _Polar(e)
     height, width = e.shape
     rows, columns = np.nonzero(e > 0)
     if len(rows) < 20:
-        return None
+        return []
     middle = float(np.median(columns))
     top = float(np.percentile(rows, 2))
     tall = float(np.percentile(rows, 98)) - top
     unit = max(height, width)
 
-    def loss(p: NDArray[np.float64]) -> float:
-        if not -0.25 * width < p[0] < 1.25 * width:
+    def loss(apex: NDArray[np.float64], upright: bool) -> float:
+        if not -0.25 * width < apex[0] < 1.25 * width:
             return 0.0  # a sector is seen from its front
-        return -polar.best((p[0], p[1]), upright)[0]
+        return -polar.best((apex[0], apex[1]), upright)[0]
 
-    starts = [
-        (loss(np.array([x, top - up * tall])), x, top - up * tall)
-        for up in (0.0, 0.25, 0.7, 1.5, 4.0, 12.0)
-        for x in (middle - 0.1 * unit, middle, middle + 0.1 * unit)
-    ]
-    starts.sort()
-    best = (np.inf, np.zeros(2))
-    for _, x, y in starts[:2]:
+    def improved(x: float, y: float, upright: bool) -> tuple[float, float, float]:
         step = 0.06 * unit
-        simplex = np.array([(x, y), (x + step, y), (x, y - 2 * step)])
         done = minimize(
             loss,
-            simplex[0],
+            (x, y),
+            args=(upright,),
             method="Nelder-Mead",
-            options={"initial_simplex": simplex, "maxfev": 60, "xatol": 0.2, "fatol": 0.5},
+            options={
+                "initial_simplex": np.array([(x, y), (x + step, y), (x, y - 2 * step)]),
+                "maxfev": 50,
+                "xatol": 0.2,
+                "fatol": 0.5,
+            },
         )
-        if done.fun < best[0]:
-            best = (done.fun, done.x)
-    x, y = best[1]
-    value, r0, r1, a0, a1 = polar.best((x, y), upright)
-    if value <= 0:
-        return None
-    return SectorGeometry(
-        "curved", (-0.5, -0.5, width - 0.5, height - 0.5), (float(x), float(y)), (float(a0), float(a1)), (r0, r1)
+        return float(done.fun), float(done.x[0]), float(done.x[1])
+
+    starts = sorted(
+        (loss(np.array([x, top - up * tall]), True), x, top - up * tall)
+        for up in (0.0, 0.25, 0.7, 1.5, 4.0, 12.0)
+        for x in (middle - 0.1 * unit, middle, middle + 0.1 * unit)
     )
+    _, x, y = min(improved(x, y, True) for _, x, y in starts[:2])
+    found = []
+    for upright in (True, False):
+        if not upright:
+            _, x, y = improved(x, y, False)
+        value, r0, r1, a0, a1 = polar.best((x, y), upright)
+        if value > 0:
+            box = (-0.5, -0.5, width - 0.5, height - 0.5)
+            found.append(SectorGeometry("curved", box, (x, y), (float(a0), float(a1)), (r0, r1)))
+    return found
