@@ -14,7 +14,7 @@ from sectoraug import checks
 from sectoraug.sectors.evidence import Evidence, without_overlay, weigh
 from sectoraug.sectors.fit import edges, named, refine, search, settle
 from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.oddities import border_share, doppler, oddity
+from sectoraug.sectors.oddities import border_share, doppler, oddity, quieted
 from sectoraug.sectors.motion import (
     ClipStatistics,
     clip_statistics,
@@ -34,6 +34,8 @@ _FIT_PX = 640  # larger pictures are fitted at this longer side
 _NO_EDGE = 0.4  # the contrast that a whole frame counts as having: edges must do better
 _EVERYWHERE = 0.97  # share of the frame: evidence that covers it all tells no outline from another
 _LEAST_SEEN = 24
+_FAN_RAD = 0.5  # opening from which on an outline has a right way up
+_RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
 _SURE = 0.8  # quality from which on the third level is not tried
 _UNSURE = 0.15  # estimates of a lower quality are not given
 _SMALLEST = 0.04  # share of the frame that a sector must cover
@@ -76,8 +78,16 @@ class _Candidate:
     @property
     def score(self) -> float:
         """What the best candidate has most of; between equals the simpler shape wins."""
-        return self.contrast * self.gathered * (1.03 if self.shape.upright else 1.0)
+        simple = 1.03 if self.shape.upright else 1.0
+        return self.contrast * self.gathered * (simple if not self.cut else 0.88)
 
+    @property
+    def cut(self) -> bool:
+        """Whether straight cuts inside the image go through a ring segment."""
+        height, width = self.evidence.weight.shape
+        left, top, right, bottom = self.shape.box_px
+        deepest = max(left, top, width - 1 - right, height - 1 - bottom)
+        return self.shape.apex_px is not None and deepest > 0.01 * max(height, width)
 
     @property
     def whole(self) -> bool:
@@ -174,8 +184,13 @@ def sector_from_image(frame: NDArray[Any], method: str = "intensity") -> SectorE
 
 def _estimate(clip: ClipStatistics) -> SectorEstimate:
     size = clip.mean.shape
-    small = clip.shrunk(_FIT_PX)
+    small = quieted(clip.shrunk(_FIT_PX))
     best = _best_fit(small)
+    if best.quality < _RIGHT_WAY_UP:
+        turned = _best_fit(small.upside_down())
+        if turned.shape.opening_rad > _FAN_RAD and turned.score > 1.1 * best.score:
+            evidence = turned.evidence.upside_down()
+            best = replace(turned, shape=turned.shape.upside_down(small.mean.shape[0]), evidence=evidence)
     seen = "nothing in it moves" if clip.frames > 1 else "it is a still"
     notes = [f"found from brightness alone: {seen}"] if best.evidence.static else []
     inside = best.shape.rasterise(small.mean.shape)
@@ -188,7 +203,9 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
     if reason:
         raise SectorNotFound(f"{reason}; expected one sector: crop to one, or draw it by hand.")
     whole = bool(inside.all())
-    quality = border_share(best.evidence) * (0.6 if best.evidence.static else 1.0) if whole else best.quality
+    quality = best.quality
+    if whole:
+        quality = border_share(small, best.evidence) * (0.6 if best.evidence.static else 1.0)
     if quality < (0.3 if whole else _UNSURE):
         raise SectorNotFound(
             f"no outline fits: the best one has quality {quality:.2f}; expected at least {_UNSURE}: "

@@ -18,6 +18,7 @@ Plane = NDArray[np.float32]
 _MIDDLE = 130  # beams of half a degree from the middle to the widest side
 _SEARCH_PX = 96  # longer side of the picture that the search runs on
 _MOST_STEPS = 25  # of 0.6% of the longer side: what is further off is not this side's edge
+_CUT_SHARE = 0.97  # of the evidence: a box around so much may be where a sector was cropped
 _FAINT = 0.15  # a response that counts as dark, beside which contrasts are measured
 
 
@@ -45,8 +46,16 @@ def search(evidence: Plane) -> list[SectorGeometry]:
     height, width = evidence.shape
     scale = min(1.0, _SEARCH_PX / max(height, width))
     small = cv2.resize(evidence, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    found = _search_rings(small)
     box = _search_box(small)
-    found = [*_search_rings(small), *([] if box is None else [box])]
+    if box is not None:
+        found.append(box)
+        cut = box.rasterise(small.shape)
+        positive = np.maximum(small, 0)
+        if not cut.all() and positive[cut].sum() > _CUT_SHARE * positive.sum():
+            # Straight cuts inside the image may go through a ring segment: beyond them nothing is known.
+            rings = _search_rings(np.where(cut, small, np.float32(0)))
+            found += [replace(ring, box_px=box.box_px) for ring in rings[:1]]
     factors = width / small.shape[1], height / small.shape[0]
     return [shape.scaled(*factors) for shape in found]
 

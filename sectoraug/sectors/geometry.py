@@ -83,8 +83,8 @@ class SectorGeometry:
 
     @property
     def upright(self) -> bool:
-        """Whether it hangs straight down, alike on both sides of its apex (within half a degree)."""
-        return abs(self.angles_rad[0] + self.angles_rad[1]) < 0.0175
+        """Whether it hangs straight down or stands straight up, alike on both sides of its apex (within half a degree)."""
+        return abs(sin((self.angles_rad[0] + self.angles_rad[1]) / 2)) < 0.00875
 
     @property
     def depth_px(self) -> float:
@@ -146,6 +146,16 @@ class SectorGeometry:
             radii_px=(self.radii_px[0] * across, self.radii_px[1] * across),
             pixel_aspect=self.pixel_aspect * across / down,
         )
+
+    def upside_down(self, height: int) -> SectorGeometry:
+        """The same sector after the image of this height was flipped top to bottom."""
+        left, top, right, bottom = self.box_px
+        box = left, height - 1 - bottom, right, height - 1 - top
+        if self.apex_px is None:
+            return replace(self, box_px=box)
+        start, end = self.angles_rad
+        apex = self.apex_px[0], height - 1 - self.apex_px[1]
+        return replace(self, box_px=box, apex_px=apex, angles_rad=(pi - end, pi - start))
 
     def polar_maps(self, depths: int, beams: int) -> tuple[Map, Map]:
         """Maps for `cv2.remap` that turn the image into a (depths, beams) picture along the beams.

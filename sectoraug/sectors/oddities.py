@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -14,6 +15,7 @@ from sectoraug.sectors.motion import ClipStatistics
 
 # Speckle is several pixels wide, so neighbours are alike; electronic or simulated noise is not.
 _LEAST_LIKENESS = 0.2
+_LEAST_NOISE = 0.1  # grey levels of mean absolute difference
 _SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
 _GAP_SHARE = 0.01  # of the width: a gap between two views
 _SWEEP_SHARE = 0.3  # of the width: all that changes at a time lies within it in a sweep
@@ -32,13 +34,42 @@ def oddity(clip: ClipStatistics, evidence: Evidence, inside: NDArray[np.bool_], 
     return ""
 
 
-def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_]) -> float:
-    """Correlation of pixels with their neighbours below or beside, whichever is higher."""
-    grey = to_grey(_plane(clip.samples[-1][1])).astype(np.float32)
+def quieted(clip: ClipStatistics) -> ClipStatistics:
+    """The clip without the noise of its background, if that is white as an analogue grabber's is.
+
+    Noise is measured where least moves; the echoes of a picture without background are not white, so
+    nothing is taken from them.
+    """
+    smooth = cv2.blur(clip.difference, (7, 7))
+    floor = float(np.percentile(smooth, 5))
+    if floor < _LEAST_NOISE or neighbour_likeness(clip, smooth <= 1.2 * floor, change=True) > _LEAST_LIKENESS:
+        return clip
+    # Three standard deviations of a mean of |differences|, and of the brightest of many.
+    most = floor * (1 + 3 * 0.75 / max(clip.frames - 1, 1) ** 0.5)
+    brightest = cv2.medianBlur(clip.brightest, 3).astype(np.float32) - 3 * floor
+    return replace(
+        clip,
+        difference=np.maximum(clip.difference - most, 0),
+        brightest=np.maximum(brightest, 0).astype(np.uint8),
+    )
+
+
+def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_], *, change: bool = False) -> float:
+    """Correlation of pixels with their neighbours below or beside, whichever is higher.
+
+    `change`: of what changes from a frame to the next, which leaves out all that stands still.
+    """
+    greys = [to_grey(_plane(frame)).astype(np.float32) for _, frame in clip.samples]
+    plane = greys[-1]
+    if change and clip.frames > 1:
+        pairs = zip(greys, clip.samples, strict=True)
+        plane = max(
+            (grey - before for grey, (before, _) in pairs), key=lambda apart: float(np.abs(apart).mean())
+        )
     found = 0.0
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         both = inside[here] & inside[there]
-        a, b = grey[here][both], grey[there][both]
+        a, b = plane[here][both], plane[there][both]
         if len(a) > 10 and a.std() > 0 and b.std() > 0:
             found = max(found, float(np.corrcoef(a, b)[0, 1]))
     return found
@@ -96,11 +127,20 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     return bool(narrow and np.mean(apart) > 0.7)
 
 
-def border_share(evidence: Evidence) -> float:
+def border_share(clip: ClipStatistics, evidence: Evidence) -> float:
     """Share of the frame's outermost pixels that speak for the sector, without the side with the least.
 
-    One side may lie in the dark: depth swallows sound.
+    One side may lie in the dark: depth swallows sound. 0 where more than two corners are flat or noise.
     """
+    height, width = evidence.weight.shape
+    corners = 0
+    for rows in (slice(None, height // 6), slice(-(height // 6), None)):
+        for columns in (slice(None, width // 6), slice(-(width // 6), None)):
+            corner = np.zeros((height, width), np.bool_)
+            corner[rows, columns] = True
+            corners += neighbour_likeness(clip, corner, change=not evidence.static) > _LEAST_LIKENESS
+    if corners < 2:
+        return 0.0
     echoes = cv2.morphologyEx((evidence.weight > 0).view(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
     wide = max(2, round(0.02 * max(echoes.shape)))
     strips = echoes[:wide], echoes[-wide:], echoes[:, :wide], echoes[:, -wide:]
