@@ -113,7 +113,7 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
     bright = clip.brightest > 8
     burned = (clip.brightest > 30) & ~sector
     if moves:
-        burned |= rim & bright & (clip.difference <= 0.05)
+        burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
     level = clip.brightest.astype(np.int16)
     for _ in range(rim_px):
         grown = burned.copy()

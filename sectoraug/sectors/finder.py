@@ -14,7 +14,7 @@ from sectoraug import checks
 from sectoraug.sectors.evidence import Evidence, without_overlay, weigh
 from sectoraug.sectors.fit import edges, named, refine, search, settle
 from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.oddities import border_share, doppler, oddity, quieted
+from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
 from sectoraug.sectors.motion import (
     ClipStatistics,
     clip_statistics,
@@ -184,7 +184,12 @@ def sector_from_image(frame: NDArray[Any], method: str = "intensity") -> SectorE
 
 def _estimate(clip: ClipStatistics) -> SectorEstimate:
     size = clip.mean.shape
-    small = quieted(clip.shrunk(_FIT_PX))
+    small = clip.shrunk(_FIT_PX)
+    if pure_noise(small):
+        raise SectorNotFound(
+            "neighbouring pixels are unrelated, as in pure noise; expected echoes: was the clip decoded?"
+        )
+    small = quieted(small)
     best = _best_fit(small)
     if best.quality < _RIGHT_WAY_UP:
         turned = _best_fit(small.upside_down())
@@ -215,7 +220,9 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
         notes.append("whole frame: no background")
     if doppler(small, inside):
         notes.append("colour inside, as of Doppler")
-    shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+    shape = SectorGeometry.whole_frame(size)
+    if not whole:
+        shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
     sector = without_overlay(shape.rasterise(size), clip, moves=not best.evidence.static)
     return SectorEstimate(sector, shape, round(quality, 4), "; ".join(notes))
 
@@ -256,7 +263,7 @@ def _judged(shape: SectorGeometry, evidence: Evidence, reference: Plane | None) 
     found = edges(shape, evidence.response, max(3, round(0.01 * max(weight.shape))))
     n = len(found.side)
     gathered = min(
-        float(plane[sector].sum()) / max(float(np.maximum(plane, 0).sum()), 1e-9)
+        max(float(plane[sector].sum()) / max(float(np.maximum(plane, 0).sum()), 1e-9), -1.0)
         for plane in ((weight,) if reference is None else (weight, reference))
     )
     return _Candidate(

@@ -24,14 +24,18 @@ _COLOURED = 60  # grey levels between the strongest and the weakest channel
 
 def oddity(clip: ClipStatistics, evidence: Evidence, inside: NDArray[np.bool_], kind: str) -> str:
     """What is wrong with a picture whose best outline is `inside`, as the start of a sentence; or ""."""
-    if neighbour_likeness(clip, inside) < _LEAST_LIKENESS:
-        return "neighbouring pixels are unrelated, as in pure noise"
     second = _second_area(evidence, inside)
     if second:
         return second
     if kind == "rectangle" and _scrolls_or_sweeps(clip, inside):
         return "the picture scrolls or is swept from side to side, as M-mode and spectral strips are"
     return ""
+
+
+def pure_noise(clip: ClipStatistics) -> bool:
+    """Whether neighbouring pixels have nothing to do with each other, though they differ."""
+    everywhere = np.ones(clip.mean.shape, np.bool_)
+    return bool(clip.brightest.std() > 0) and neighbour_likeness(clip, everywhere) < _LEAST_LIKENESS
 
 
 def quieted(clip: ClipStatistics) -> ClipStatistics:
@@ -90,13 +94,21 @@ def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
     large = np.flatnonzero((areas >= _SECOND_SHARE * areas.max(initial=1)) & (covered >= 0.8 * areas))
     if len(large) < 2:
         return ""
-    columns = np.isin(labels, large[large > 0]).any(0)
-    first, last = np.flatnonzero(columns)[[0, -1]]
-    empty = np.flatnonzero(~columns[first:last])
-    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
-    if max(len(run) for run in runs) >= max(2, _GAP_SHARE * len(columns)):
+    echoes = (evidence.weight > 0) & inside
+    if _gap(np.isin(labels, large).any(0)):
         return "two areas stand side by side, as in dual views"
+    # In a still a dark band may be a vessel or an eye; in a clip even those flicker somewhere.
+    if not evidence.static and _gap(echoes.any(1)):
+        return "one area stands above another, as above M-mode or spectral strips"
     return ""
+
+
+def _gap(full: NDArray[np.bool_]) -> bool:
+    """Whether there is a wide gap between the first and the last full row or column."""
+    first, last = np.flatnonzero(full)[[0, -1]]
+    empty = np.flatnonzero(~full[first:last])
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    return max(len(run) for run in runs) >= max(2, _GAP_SHARE * len(full))
 
 
 def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
