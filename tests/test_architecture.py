@@ -14,14 +14,19 @@ import sectoraug as sa
 PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
-    ["swap", "fills", "draws", "progress"],
+    ["swap", "fills", "draws", "progress", "sectors", "sectors.geometry"],
     [
         "images",
         "pool_folder",
         "pool",
-        "sectors",
         "sectors.clips",
         "sectors.motion",
+        "sectors.evidence",
+        "sectors.oddities",
+        "sectors.outline",
+        "sectors.search",
+        "sectors.fit",
+        "sectors.finder",
         "evidence",
         "evidence.focus",
         "phantom",

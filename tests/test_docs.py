@@ -23,6 +23,8 @@ MODULES = [
     "evidence.focus",
     "evidence.gradcam",
     "evidence.metric",
+    "sectors.geometry",
+    "sectors.finder",
 ]
 
 

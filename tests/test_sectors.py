@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.sectors.fit import refine, search
+from sectoraug.sectors.fit import refine
 from sectoraug.sectors.motion import mean_absolute_difference, threshold_region
+from sectoraug.sectors.search import search
 
 pydicom = pytest.importorskip("pydicom")
 

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
-from sectoraug.sectors.evidence import Evidence, without_overlay, weigh
-from sectoraug.sectors.fit import edges, named, refine, search, settle
+from sectoraug.sectors.evidence import Evidence, weigh, without_overlay
+from sectoraug.sectors.fit import named, refine, settle
 from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
 from sectoraug.sectors.motion import (
     ClipStatistics,
     clip_statistics,
@@ -22,6 +21,9 @@ from sectoraug.sectors.motion import (
     hull_region,
     threshold_region,
 )
+from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
+from sectoraug.sectors.outline import edges
+from sectoraug.sectors.search import search
 
 Plane = NDArray[np.float32]
 

@@ -95,10 +95,10 @@ def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
     if len(large) < 2:
         return ""
     echoes = (evidence.weight > 0) & inside
-    if _gap(np.isin(labels, large).any(0)):
+    if _gap(np.asarray(np.isin(labels, large).any(0))):
         return "two areas stand side by side, as in dual views"
     # In a still a dark band may be a vessel or an eye; in a clip even those flicker somewhere.
-    if not evidence.static and _gap(echoes.any(1)):
+    if not evidence.static and _gap(np.asarray(echoes.any(1))):
         return "one area stands above another, as above M-mode or spectral strips"
     return ""
 
@@ -167,7 +167,7 @@ def doppler(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     pixels = frame[inside]
     coloured = (pixels.max(1).astype(np.int16) - pixels.min(1)) > _COLOURED
     bright = pixels.max(1) > _COLOURED
-    return bool(0.005 < coloured.mean() and coloured.sum() < 0.9 * bright.sum())
+    return bool(coloured.mean() > 0.005 and coloured.sum() < 0.9 * bright.sum())
 
 
 def _plane(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
