@@ -119,7 +119,8 @@ def _grey(frame: Any) -> NDArray[np.uint8]:
             f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
             "frame.astype(np.uint8)."
         )
-    return to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame)
+    # Contiguous, as OpenCV writes into nothing else.
+    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
 
 
 def mean_absolute_difference(frames: Iterable[Any]) -> Plane:

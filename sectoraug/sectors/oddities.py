@@ -19,6 +19,7 @@ _LEAST_NOISE = 0.1  # grey levels of mean absolute difference
 _SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
 _GAP_SHARE = 0.01  # of the width: a gap between two views
 _SWEEP_SHARE = 0.3  # of the width: all that changes at a time lies within it in a sweep
+_FARTHEST_PX = 12  # that a strip scrolls from a frame to the next
 _COLOURED = 60  # grey levels between the strongest and the weakest channel
 
 
@@ -116,6 +117,8 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
         return False
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     crop = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if columns[-1] - columns[0] < 4 * _FARTHEST_PX:
+        return False
     scrolled, changing = [], []
     for before, frame in clip.samples[1:]:
         old = before[crop].astype(np.int16)
@@ -126,8 +129,8 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
             continue  # a frame shown twice
         changing.append(columns_changing)
         still = apart.mean()
-        shifts = [np.abs(new[:, :-k] - old[:, k:]).mean() for k in range(1, 13)]
-        shifts += [np.abs(new[:, k:] - old[:, :-k]).mean() for k in range(1, 13)]
+        shifts = [np.abs(new[:, :-k] - old[:, k:]).mean() for k in range(1, _FARTHEST_PX + 1)]
+        shifts += [np.abs(new[:, k:] - old[:, :-k]).mean() for k in range(1, _FARTHEST_PX + 1)]
         scrolled.append(still > 0.5 and min(shifts) < 0.3 * still)
     if len(changing) < 3:
         return False
