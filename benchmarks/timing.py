@@ -24,6 +24,8 @@ LIBRARIES = (
     "triton",
     "kornia",
     "captum",
+    "ultraml",
+    "scipy",
     "albumentations",
     "albumentationsx",
 )

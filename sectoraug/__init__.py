@@ -34,10 +34,13 @@ if TYPE_CHECKING:
     from sectoraug.plugins.kornia import RandomBackMix as RandomBackMix
     from sectoraug.pool import BackgroundPool as BackgroundPool
     from sectoraug.pool_device import DevicePool as DevicePool
+    from sectoraug.sectors.clips import iter_clip as iter_clip
     from sectoraug.sectors.clips import read_clip as read_clip
-    from sectoraug.sectors.motion import SectorEstimate as SectorEstimate
-    from sectoraug.sectors.motion import SectorNotFound as SectorNotFound
-    from sectoraug.sectors.motion import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import SectorEstimate as SectorEstimate
+    from sectoraug.sectors.finder import SectorNotFound as SectorNotFound
+    from sectoraug.sectors.finder import sector_from_clip as sector_from_clip
+    from sectoraug.sectors.finder import sector_from_image as sector_from_image
+    from sectoraug.sectors.geometry import SectorGeometry as SectorGeometry
     from sectoraug.swap import blacken_sector as blacken_sector
     from sectoraug.swap import swap_background as swap_background
 
@@ -52,8 +55,9 @@ _HOME = {
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
     "RandomBackMix": "plugins.kornia",
-    "SectorEstimate": "sectors.motion",
-    "SectorNotFound": "sectors.motion",
+    "SectorEstimate": "sectors.finder",
+    "SectorGeometry": "sectors.geometry",
+    "SectorNotFound": "sectors.finder",
     "ShuffleBackground": "plugins.albumentations",
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
@@ -64,8 +68,10 @@ _HOME = {
     "coverage_percent": "evidence.focus",
     "energy_percent": "evidence.focus",
     "focus_percent": "evidence.focus",
+    "iter_clip": "sectors.clips",
     "read_clip": "sectors.clips",
-    "sector_from_clip": "sectors.motion",
+    "sector_from_clip": "sectors.finder",
+    "sector_from_image": "sectors.finder",
     "swap_background": "swap",
     "swap_background_batch": "batch",
 }

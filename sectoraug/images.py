@@ -27,20 +27,27 @@ def read_image(path: str | Path) -> NDArray[Any]:
         except ValueError as error:
             raise OSError(f"{path} is no readable NPY file: {error}") from error
     else:
-        # Read through Python first: OpenCV cannot tell a missing file from a broken one.
-        decoded = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
-        if decoded is None:
-            raise OSError(
-                f"{path} could not be decoded as an image; expected PNG, JPEG, TIFF, BMP or NPY: "
-                "replace it, or use skip_invalid=True."
-            )
-        pixels = (
-            cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB)
-            if decoded.ndim == 3 and decoded.shape[2] == 3
-            else decoded
-        )
+        pixels = decode_image(path)
     checks.image(pixels, str(path))
     return np.asarray(pixels)
+
+
+def decode_image(path: Path) -> NDArray[Any]:
+    """Decode a PNG, JPEG, TIFF or BMP file as it is stored, (H, W) or (H, W, C); colour is RGB or RGBA."""
+    # Read through Python first: OpenCV cannot tell a missing file from a broken one.
+    data = np.fromfile(path, np.uint8)
+    # Older versions of OpenCV fill the rest of a truncated JPEG with grey.
+    truncated = data[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:].tobytes()
+    decoded = None if truncated or not data.size else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if decoded is None:
+        raise OSError(
+            f"{path} could not be decoded as an image; expected PNG, JPEG, TIFF, BMP or NPY: "
+            "replace it, or use skip_invalid=True."
+        )
+    if decoded.ndim == 3 and decoded.shape[2] in (3, 4):
+        to_rgb = cv2.COLOR_BGR2RGB if decoded.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        decoded = cv2.cvtColor(decoded, to_rgb)
+    return np.asarray(decoded)
 
 
 def read_sector(path: str | Path) -> NDArray[np.uint8]:

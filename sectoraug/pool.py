@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -107,8 +107,10 @@ class BackgroundPool:
             size = checks.size(size)
         elif len(images):
             size = np.shape(images[0])[:2]
-        pairs = ((f"donor {index}", lambda i=index: (images[i], sectors[i])) for index in range(len(images)))
-        return cls._build(pairs, len(images), size or (0, 0), resize, skip_invalid, None, False)
+        streams = (
+            (f"donor {index}", lambda i=index: [(images[i], sectors[i])]) for index in range(len(images))
+        )
+        return cls._build(streams, len(images), size or (0, 0), resize, skip_invalid, None, False)
 
     @classmethod
     def from_files(
@@ -143,17 +145,40 @@ class BackgroundPool:
                 "sector file an image, in the same order."
             )
         checks.choice(resize, RESIZE, "resize")
-        pairs = (
-            (str(image), lambda i=image, s=sector: (read_image(i), read_sector(s)))
+        streams = (
+            (str(image), lambda i=image, s=sector: [(read_image(i), read_sector(s))])
             for image, sector in zip(images, sectors, strict=True)
         )
         target = None if folder is None else Path(folder)
-        return cls._build(pairs, len(images), checks.size(size), resize, skip_invalid, target, progress)
+        return cls._build(streams, len(images), checks.size(size), resize, skip_invalid, target, progress)
+
+    @classmethod
+    def from_streams(
+        cls,
+        streams: Iterable[tuple[str, Callable[[], Iterable[tuple[Any, Any]]]]],
+        n: int,
+        size: tuple[int, int],
+        folder: str | Path,
+        *,
+        resize: str = "stretch",
+        skip_invalid: bool = False,
+        progress: bool = True,
+    ) -> BackgroundPool:
+        """Build a pool in a new folder from anything that gives images and sectors, such as clips.
+
+        Args:
+            streams: (name, load); load() gives (image, sector) pairs as `from_arrays` takes them, one at a
+                time. What it raises counts as an invalid donor; those that it gave before stay.
+            n: how many streams, for the progress bar.
+            size, folder, resize, skip_invalid, progress: as in `from_files`.
+        """
+        checks.choice(resize, RESIZE, "resize")
+        return cls._build(streams, n, checks.size(size), resize, skip_invalid, Path(folder), progress)
 
     @classmethod
     def _build(
         cls,
-        pairs: Iterator[tuple[str, Any]],
+        streams: Iterable[tuple[str, Callable[[], Iterable[tuple[Any, Any]]]]],
         n: int,
         size: tuple[int, int],
         resize: str,
@@ -164,17 +189,20 @@ class BackgroundPool:
         writer = MemoryWriter(n) if folder is None else FolderWriter(folder)
         skipped: list[str] = []
         with writer:
-            for name, load in track(pairs, n, "pool", progress):
-                try:
-                    image, sector = load()
-                    background, packed = _donor(image, sector, size, resize, name)
-                    writer.check(background, name)
-                except (OSError, ValueError, TypeError) as error:
-                    if not skip_invalid:
-                        raise
-                    skipped.append(str(error))
-                else:
-                    writer.add(background, packed)
+            for name, load in track(streams, n, "pool", progress):
+                donors = _donors(name, load, size, resize)
+                while True:
+                    try:
+                        donor = next(donors, None)
+                        if donor is None:
+                            break
+                        writer.check(donor[0], name)
+                    except (OSError, ValueError, TypeError) as error:
+                        if not skip_invalid:
+                            raise
+                        skipped.append(str(error))
+                        break
+                    writer.add(*donor)
             if writer.n == 0:
                 raise ValueError(
                     f"the pool would be empty ({n} donors given, {len(skipped)} of them invalid); "
@@ -371,6 +399,13 @@ def _renamed(pool: BackgroundPool, key: str) -> BackgroundPool:
     pool.key = key
     _pools[key] = pool
     return pool
+
+
+def _donors(
+    name: str, load: Callable[[], Iterable[tuple[Any, Any]]], size: tuple[int, int], resize: str
+) -> Iterator[tuple[NDArray[Any], NDArray[np.uint8]]]:
+    for image, sector in load():
+        yield _donor(image, sector, size, resize, name)
 
 
 def _donor(

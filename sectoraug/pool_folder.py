@@ -123,7 +123,7 @@ class FolderWriter(Writer):
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         self.part = self.folder.with_name(f"{self.folder.name}.{secrets.token_hex(4)}.part")
         self.part.mkdir(mode=0o700)
-        self.files = [open(self.part / name, "wb", opener=_owner_only) for name in _FILES]
+        self.files = [open(self.part / name, "wb", opener=owner_only) for name in _FILES]
         return self
 
     def write(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
@@ -143,7 +143,7 @@ class FolderWriter(Writer):
             "dtype": self.first.dtype.newbyteorder("<").str,
             "checksums": zlib.crc32((self.part / "checksums.bin").read_bytes()),
         }
-        with open(self.part / "pool.json", "w", opener=_owner_only) as manifest:
+        with open(self.part / "pool.json", "w", opener=owner_only) as manifest:
             json.dump(about, manifest)
         self.part.rename(self.folder)
 
@@ -153,7 +153,8 @@ class FolderWriter(Writer):
         shutil.rmtree(self.part, ignore_errors=True)
 
 
-def _owner_only(path: str, flags: int) -> int:
+def owner_only(path: str, flags: int) -> int:
+    """An `opener` for `open` whose new files only their owner can read."""
     return os.open(path, flags, 0o600)
 
 

@@ -14,15 +14,34 @@ import sectoraug as sa
 PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
-    ["swap", "fills", "draws", "progress", "evidence.statistics", "evidence.clustering"],
+    [
+        "swap",
+        "fills",
+        "draws",
+        "progress",
+        "sectors",
+        "sectors.geometry",
+        "evidence.statistics",
+        "evidence.clustering",
+    ],
     [
         "images",
         "pool_folder",
         "pool_device",
         "pool",
-        "sectors",
         "sectors.clips",
+        "sectors.clips_arrays",
+        "sectors.clips_dicom",
+        "sectors.clips_images",
+        "sectors.clips_nifti",
+        "sectors.clips_video",
         "sectors.motion",
+        "sectors.evidence",
+        "sectors.oddities",
+        "sectors.outline",
+        "sectors.search",
+        "sectors.fit",
+        "sectors.finder",
         "evidence",
         "evidence.focus",
         "phantom",
@@ -40,6 +59,19 @@ LAYERS = [
         "evidence.metric",
     ],
     ["plugins", "plugins.albumentations", "plugins.kornia"],
+    [
+        "workbench",
+        "workbench.archive",
+        "workbench.cli",
+        "workbench.donors",
+        "workbench.engines",
+        "workbench.manifest",
+        "workbench.masked_copies",
+        "workbench.masked_dicom",
+        "workbench.masks",
+        "workbench.out_folder",
+        "workbench.sources",
+    ],
 ]
 HEAVY = {
     "torch",
@@ -52,6 +84,8 @@ HEAVY = {
     "tqdm",
     "matplotlib",
     "numpy",
+    "av",
+    "nibabel",
 }
 HOSTS = {"albumentations", "kornia", "torchvision", "monai"}
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PAGES = [p for p in (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))) if "```python" in p.read_text()]
+DOCS = (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+WITH_COMMANDS = [p for p in DOCS if "```bash" in p.read_text()]
+PAGES = [p for p in DOCS if "```python" in p.read_text() and p not in WITH_COMMANDS]
 MODULES = [
     "swap",
     "fills",
@@ -27,6 +29,9 @@ MODULES = [
     "evidence.clustering",
     "evidence.metric",
     "evidence.statistics",
+    "sectors.clips",
+    "sectors.geometry",
+    "sectors.finder",
 ]
 
 
@@ -44,6 +49,28 @@ def test_snippets_run(page: Path, tmp_path: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-1500:]
+
+
+@pytest.mark.parametrize("page", WITH_COMMANDS, ids=[str(p.relative_to(ROOT)) for p in WITH_COMMANDS])
+def test_commands_run(page: Path, tmp_path: Path) -> None:
+    """Blocks of Python and of commands, in their order, in one folder."""
+    pytest.importorskip("typer")
+    pytest.importorskip("distributed")
+    sectoraug = tmp_path / "bin" / "sectoraug"
+    sectoraug.parent.mkdir()
+    sectoraug.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sectoraug.workbench.cli "$@"\n')
+    sectoraug.chmod(0o700)
+    env = {**os.environ, "PATH": f"{sectoraug.parent}:{os.environ['PATH']}"}
+    said = ""
+    for kind, block in re.findall(r"```(python|bash)\n(.*?)```", page.read_text(), re.DOTALL):
+        program = [sys.executable, "-c"] if kind == "python" else ["bash", "-ec"]
+        done = subprocess.run(
+            [*program, block], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=200
+        )
+        assert done.returncode == 0, done.stderr[-1500:]
+        said += done.stdout
+    table = re.search(r"```\n(masks done.*?)```", page.read_text(), re.DOTALL)
+    assert table is None or table[1] in said, said
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -257,3 +258,21 @@ def test_mixed_kinds_are_refused_by_name(files, images, tmp_path: Path) -> None:
 def test_only_fitting_sizes_with_resize_raise(files) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=r'i0\.png.*40 x 48.*expected 20 x 20.*resize="stretch"'):
         sa.BackgroundPool.from_files(*files, size=(20, 20), resize="raise")
+
+
+def test_a_pool_from_streams_keeps_what_came_before_an_error(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(1, 256, (3, 8, 8), dtype=np.uint8)
+    inside = np.zeros((8, 8), bool)
+    inside[2:5] = True
+
+    def breaks() -> Any:
+        yield images[0], inside
+        raise OSError("clip 1 is truncated.")
+
+    streams = [("clip 1", breaks), ("clip 2", lambda: [(images[1], inside), (images[2], inside)])]
+    pool = sa.BackgroundPool.from_streams(streams, 2, (8, 8), tmp_path / "p", skip_invalid=True)
+    assert pool.skipped == ("clip 1 is truncated.",)
+    assert np.array_equal([pool.background(i) for i in range(3)], np.where(inside, 0, images))
+    with pytest.raises(OSError, match="truncated"):
+        sa.BackgroundPool.from_streams(streams, 2, (8, 8), tmp_path / "q")
+    assert not (tmp_path / "q").exists()

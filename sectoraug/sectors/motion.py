@@ -1,7 +1,8 @@
-"""The sector as the part of a clip that moves (Zahn & Perrin, section 2.3.1)."""
+"""What a clip does at each pixel, in one pass, and the paper's three recipes on it (Zahn & Perrin, 2.3.1)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,101 +14,172 @@ from scipy import ndimage
 from sectoraug import checks
 from sectoraug.sectors.clips import to_grey
 
-METHODS = ("threshold", "filled", "hull")
+_SAMPLES = 8
 
-
-class SectorNotFound(ValueError):
-    """The clip shows no sector that this method can tell from its background."""
+Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class SectorEstimate:
-    """A sector found in a clip, and how sure the method is of it."""
+class ClipStatistics:
+    """Sums over a clip; their size does not depend on its length."""
 
-    sector: NDArray[np.bool_]
-    """(H, W); True inside."""
-    geometry: None
-    """The shape as parameters; None for the motion recipes."""
-    quality: float
-    """0..1: the share of the hull that moved. An unbroken, convex sector is near 1."""
+    frames: int
+    """How many were read."""
+    difference: Plane
+    """(H, W): mean of |frame t+1 - frame t| in grey levels; 0 for a still."""
+    mean: Plane
+    """(H, W): mean grey level."""
+    brightest: NDArray[np.uint8]
+    """(H, W): highest grey level."""
+    samples: tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], ...]
+    """At most 8 frames spread over the clip, each as it came and behind the grey one before it (for the
+    first frame: itself)."""
+
+    def upside_down(self) -> ClipStatistics:
+        """The same, flipped top to bottom."""
+        return ClipStatistics(
+            self.frames,
+            np.ascontiguousarray(self.difference[::-1]),
+            np.ascontiguousarray(self.mean[::-1]),
+            np.ascontiguousarray(self.brightest[::-1]),
+            tuple((before[::-1], frame[::-1]) for before, frame in self.samples),
+        )
+
+    def shrunk(self, longest_px: int) -> ClipStatistics:
+        """The same, with the longer side at most this long."""
+        factor = longest_px / max(self.mean.shape)
+        if factor >= 1:
+            return self
+        width, height = (max(1, round(side * factor)) for side in self.mean.shape[::-1])
+
+        def smaller(plane: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))
+
+        return ClipStatistics(
+            self.frames,
+            smaller(self.difference),
+            smaller(self.mean),
+            smaller(self.brightest),
+            tuple((smaller(before), smaller(frame)) for before, frame in self.samples),
+        )
 
 
-def mean_absolute_difference(frames: NDArray[Any]) -> NDArray[np.float32]:
+def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
+    """Read a clip once, frame by frame.
+
+    Args:
+        frames: (T, H, W) or (T, H, W, 3) uint8, or any iterable of (H, W) or (H, W, 3) uint8 frames.
+
+    Raises:
+        TypeError, ValueError: a frame is no uint8 image, or not as large as the first; no frames.
+    """
+    if isinstance(frames, np.ndarray) and frames.ndim < 3:
+        raise ValueError(
+            f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
+            "use sector_from_image for a still."
+        )
+    samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    count, stride = 0, 1
+    shape: tuple[int, ...] = ()
+    for frame in frames:
+        grey = _grey(frame)
+        if count == 0:
+            shape = grey.shape
+            total, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+            brightest, apart, previous = grey.copy(), np.empty_like(grey), grey.copy()
+            samples.append((previous, np.array(frame)))
+        elif grey.shape != shape:
+            raise ValueError(
+                f"frame {count} is {checks.describe(frame)} after frames of {shape[0]} x {shape[1]} pixels; "
+                "expected one size: split the clip where it changes."
+            )
+        else:
+            cv2.absdiff(grey, previous, dst=apart)
+            cv2.accumulate(apart, difference)
+            cv2.max(brightest, grey, dst=brightest)
+            if count % stride == 0:
+                samples.append((previous, np.array(frame)))
+                if len(samples) > _SAMPLES:
+                    samples, stride = samples[::2], 2 * stride
+            # A caller may reuse the memory of its frames.
+            previous = grey.copy() if np.may_share_memory(grey, frame) else grey
+        cv2.accumulate(grey, total)
+        count += 1
+    if count == 0:
+        raise ValueError("frames is empty; expected one frame or more: was the clip decoded?")
+    difference /= max(count - 1, 1)
+    total /= count
+    return ClipStatistics(count, difference, total, brightest, tuple(samples))
+
+
+def _grey(frame: Any) -> NDArray[np.uint8]:
+    checks.image(frame, "frame")
+    if frame.dtype != np.uint8:
+        raise TypeError(
+            f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
+            "frame.astype(np.uint8)."
+        )
+    # Contiguous, as OpenCV writes into nothing else.
+    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
+
+
+def mean_absolute_difference(frames: Iterable[Any]) -> Plane:
     """Mean of |frame t+1 - frame t| over a clip, in grey levels: (H, W) float32.
 
     Absolute, since the mean of signed differences is only (last - first) / (T - 1).
 
     Args:
-        frames: (T, H, W) or (T, H, W, 3) uint8, T >= 2.
-    """
-    checks.clip(frames, "frames")
-    if frames.dtype != np.uint8 or len(frames) < 2:
-        raise ValueError(
-            f"frames is {checks.describe(frames)}; expected uint8 and two or more frames: "
-            "a still has no motion."
-        )
-    total = np.zeros(frames.shape[1:3], np.uint32)
-    previous = to_grey(frames[0])
-    for frame in frames[1:]:
-        current = to_grey(frame)
-        total += np.asarray(cv2.absdiff(current, previous), np.uint8).reshape(total.shape)
-        previous = current
-    return (total / (len(frames) - 1)).astype(np.float32)
-
-
-def sector_from_clip(
-    frames: NDArray[Any],
-    method: str = "hull",
-    *,
-    level: float = 0.5,
-    opening_px: int = 5,
-    smallest: float = 0.05,
-) -> SectorEstimate:
-    """Find the sector of a clip from its motion (Zahn & Perrin, section 2.3.1).
-
-    Args:
-        frames: (T, H, W) or (T, H, W, 3) uint8, T >= 2.
-        method: "threshold" (all that moves), "filled" (opened, holes closed, largest piece) or
-            "hull" (the convex hull of that).
-        level: mean absolute difference in grey levels above which a pixel moves.
-        opening_px: side of the square that cuts off what hangs on by less.
-        smallest: share of the frame, in 0..1, under which no sector is believed.
+        frames: as for `clip_statistics`, T >= 2.
 
     Raises:
-        SectorNotFound: nothing moves, or the largest moving piece is under `smallest`.
-
-    The paper thresholds adaptively; one global level was more accurate on two real clips. Taking the
-    largest piece before the hull keeps a moving ECG from stretching it.
+        ValueError: there is only one frame.
     """
-    checks.choice(method, METHODS, "method")
-    moving = mean_absolute_difference(frames) > level
-    filled = _largest_piece(ndimage.binary_fill_holes(_opened(moving, opening_px)))
-    if filled.sum() < smallest * filled.size:
-        raise SectorNotFound(
-            f"the largest moving piece covers {filled.mean():.1%} of the frame; expected at least "
-            f"{smallest:.0%}: is the clip static, or the sector very small? "
-            "Draw its sector by hand, or lower `level`."
-        )
-    hull = _convex_hull(filled)
-    chosen = {"threshold": moving, "filled": filled, "hull": hull}[method]
-    return SectorEstimate(chosen, None, float((moving & hull).sum() / hull.sum()))
+    statistics = clip_statistics(frames)
+    if statistics.frames < 2:
+        raise ValueError("frames holds one frame; expected two or more: a still has no motion.")
+    return statistics.difference
 
 
-def _opened(region: NDArray[np.bool_], side_px: int) -> NDArray[np.bool_]:
-    square = np.ones((side_px, side_px), np.uint8)
-    return cv2.morphologyEx(region.view(np.uint8), cv2.MORPH_OPEN, square).astype(np.bool_)
+def threshold_region(
+    difference: Plane, *, level: float = 0.5, adaptive_block_px: int = 0, adaptive_c: float = -0.25
+) -> NDArray[np.bool_]:
+    """Where a clip moves: the paper's first recipe.
+
+    Args:
+        difference: (H, W) mean absolute difference in grey levels.
+        level: what lies above it moves.
+        adaptive_block_px: 0, or the odd side of a square: then a pixel moves that also exceeds the mean
+            of its square plus `adaptive_c`, as in the paper.
+        adaptive_c: in grey levels; below 0 a pixel passes that is a little under its surroundings. A
+            positive one would leave only the outlines of what moves.
+    """
+    moving = difference > level
+    if adaptive_block_px:
+        surroundings = cv2.blur(difference, (adaptive_block_px, adaptive_block_px))
+        moving &= difference > surroundings + adaptive_c
+    return moving
+
+
+def filled_region(moving: NDArray[np.bool_], *, opening_px: int = 5) -> NDArray[np.bool_]:
+    """What moves, without what hangs on by less than `opening_px`, holes closed, largest piece only."""
+    square = np.ones((opening_px, opening_px), np.uint8)
+    opened = cv2.morphologyEx(moving.view(np.uint8), cv2.MORPH_OPEN, square)
+    filled = np.asarray(ndimage.binary_fill_holes(opened), np.bool_)
+    return _largest_piece(filled)
+
+
+def hull_region(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The convex hull of a region; nothing for nothing."""
+    rows, columns = np.nonzero(filled)
+    hull = np.zeros(filled.shape, np.uint8)
+    if len(rows):
+        corners = cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32))
+        cv2.fillConvexPoly(hull, corners, 1)
+    return hull.astype(np.bool_)
 
 
 def _largest_piece(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    labels, n = ndimage.label(region)
-    if n == 0:
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(region.view(np.uint8), connectivity=4)
+    if count < 2:
         return region
-    return np.asarray(labels == 1 + np.argmax(np.bincount(labels.ravel())[1:]), np.bool_)
-
-
-def _convex_hull(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    rows, columns = np.nonzero(region)
-    corners = cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32))
-    hull = np.zeros(region.shape, np.uint8)
-    cv2.fillConvexPoly(hull, corners, 1)
-    return hull.astype(np.bool_)
+    return np.asarray(labels == 1 + np.argmax(sizes[1:, cv2.CC_STAT_AREA]), np.bool_)

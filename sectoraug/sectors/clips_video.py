@@ -1,0 +1,59 @@
+"""Video files and GIFs through PyAV (FFmpeg), frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+_ONLY_FILES = {"protocol_whitelist": "file"}  # a playlist under a video's name would open network addresses
+
+
+def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
+    """None, since containers promise packets and not frames, and the frames."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError('reading videos needs PyAV: pip install "sectoraug[video]".') from error
+    return None, _frames(path, av)
+
+
+def _frames(path: Path, av: Any) -> Iterator[NDArray[Any]]:
+    decoded = _decoded(path, av)
+    while True:
+        try:
+            frame = next(decoded)
+        except StopIteration:
+            return
+        except av.error.FFmpegError as error:
+            raise OSError(
+                f"{path} is no readable video ({type(error).__name__}): it is truncated, damaged or "
+                "encrypted; copy it again, or leave it out."
+            ) from error
+        yield frame
+
+
+def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
+    with av.open(str(path.absolute()), options=_ONLY_FILES) as container:
+        if not container.streams.video:
+            raise ValueError(f"{path} has no pictures, only sound; expected a video: leave this file out.")
+        stream = container.streams.video[0]
+        packets = 0
+        for packet in container.demux(stream):
+            packets += packet.size > 0
+            for frame in packet.decode():
+                depth = max((component.bits for component in frame.format.components), default=8)
+                if depth > 8:
+                    raise ValueError(
+                        f"{path} has {depth}-bit pixels; expected 8 bits: encode it again, as 8 bits."
+                    )
+                if frame.is_corrupt:
+                    raise OSError(f"{path} has a damaged frame; expected a whole video: copy it again.")
+                yield frame.to_ndarray(format="gray" if frame.format.name == "gray" else "rgb24")
+        if packets < stream.frames:
+            raise OSError(
+                f"{path} holds {packets} of its {stream.frames} packets; expected all: it is truncated, copy "
+                "it again."
+            )

@@ -1,0 +1,1 @@
+"""Long jobs on whole archives (extra `workbench`); nothing else imports it."""

@@ -1,0 +1,230 @@
+"""The command `sectoraug`. It only reads its arguments here: what does the work is imported when called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+try:
+    import typer
+except ImportError:
+    sys.exit('The command needs typer: pip install "sectoraug[workbench]".')
+
+if TYPE_CHECKING:
+    from sectoraug.workbench.engines import Engine, Job
+    from sectoraug.workbench.sources import Source
+
+app = typer.Typer(
+    help="Find the ultrasound sectors of an archive, and use them. Nothing here de-identifies.",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,  # their tracebacks show local variables: paths and pixels
+)
+
+Inputs = Annotated[
+    list[Path],
+    typer.Argument(
+        help="Clips and stills, or folders that are searched for them: DICOM, video, GIF, NIfTI, NPY, NPZ, "
+        "PNG, JPEG, BMP, TIFF.",
+        show_default=False,
+    ),
+]
+Masks = Annotated[Path, typer.Argument(metavar="DIR", help="What `sectoraug masks --out DIR` has written.")]
+Folders = Annotated[bool, typer.Option(help="Take a folder of stills for one clip, and not each still.")]
+Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a sector that counts as good.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes.", show_default="one a core")]
+EngineName = Annotated[str, typer.Option(metavar="processes|dask", help="Processes here, or a Dask cluster.")]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(help="Address of a Dask scheduler whose workers see the same folders; else one is started."),
+]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a clip counts as one that hangs.")]
+Retry = Annotated[bool, typer.Option(help="Try those again that failed in a run before.")]
+Progress = Annotated[bool, typer.Option(help="Show a progress bar.")]
+# Those this process may use: in a container or a batch job fewer than the machine has.
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@app.command()
+def masks(
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(help="Folder for masks and manifest, yours only.")],
+    quality_at_least: Cut = 0.5,
+    engine: EngineName = "processes",
+    workers: Workers = CORES,
+    scheduler: Scheduler = None,
+    timeout: Timeout = 3600,
+    retry_failed: Retry = False,
+    folders_are_clips: Folders = False,
+    progress: Progress = True,
+) -> None:
+    """Find the sector of every clip: a PNG mask each, and one JSON line each in manifest.jsonl.
+
+    Stop it at any time; the same command goes on where it was.
+    """
+    from sectoraug.workbench.masks import FindSector
+
+    sources, others = _sources(inputs, [out], folders_are_clips)
+    job = FindSector(str(out.absolute()))
+    _run(
+        "masks",
+        job,
+        sources,
+        others,
+        out,
+        _engine(engine, workers, scheduler, timeout),
+        quality_at_least,
+        retry_failed,
+        progress,
+    )
+
+
+@app.command()
+def apply(
+    masks: Masks,
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(help="Folder for the masked copies and their manifest, yours only.")],
+    quality_at_least: Cut = 0.5,
+    engine: EngineName = "processes",
+    workers: Workers = CORES,
+    scheduler: Scheduler = None,
+    timeout: Timeout = 3600,
+    retry_failed: Retry = False,
+    folders_are_clips: Folders = False,
+    progress: Progress = True,
+) -> None:
+    """Copy clips with every pixel outside the sector at 0, without loss; no good sector, no copy.
+
+    This does not de-identify: DICOM headers still hold names and dates, text may stand inside the sector,
+    and the manifest holds the paths of the sources.
+    """
+    from sectoraug.workbench.manifest import read_entries
+    from sectoraug.workbench.masked_copies import MaskClip
+
+    with _one_sentence():
+        read_entries(masks)
+    sources, others = _sources(inputs, [masks, out], folders_are_clips)
+    job = MaskClip(str(masks.absolute()), str(out.absolute()), quality_at_least)
+    _run(
+        "copies",
+        job,
+        sources,
+        others,
+        out,
+        _engine(engine, workers, scheduler, timeout),
+        quality_at_least,
+        retry_failed,
+        progress,
+    )
+
+
+@app.command()
+def pool(
+    masks: Masks,
+    inputs: Inputs,
+    out: Annotated[Path, typer.Option(help="New folder for the pool, yours only.")],
+    size: Annotated[tuple[int, int], typer.Option(help="Height and width of the backgrounds in pixels.")],
+    frames: Annotated[int, typer.Option(min=1, help="Frames of each clip, evenly spaced.")] = 1,
+    colour: Annotated[bool, typer.Option(help="Keep colour; clips without are then left out.")] = False,
+    resize: Annotated[
+        str, typer.Option(metavar="stretch|pad|raise", help="How to fit the size.")
+    ] = "stretch",
+    quality_at_least: Cut = 0.5,
+    folders_are_clips: Folders = False,
+    progress: Progress = True,
+) -> None:
+    """Build a BackgroundPool from the clips whose sector is good. It holds patients' overlays."""
+    from sectoraug.workbench.donors import build_pool
+
+    sources, others = _sources(inputs, [masks, out], folders_are_clips)
+    with _one_sentence():
+        built = build_pool(
+            masks,
+            sources,
+            out,
+            size,
+            frames=frames,
+            grey=not colour,
+            resize=resize,
+            quality_at_least=quality_at_least,
+            progress=progress,
+        )
+    for sentence in built.skipped:
+        typer.echo(sentence, err=True)
+    rows = (
+        ("clips", len(sources)),
+        ("backgrounds", len(built)),
+        ("clips skipped, named above", len(built.skipped)),
+        ("other files", others),
+        ("pool", out),
+    )
+    typer.echo("\n".join(f"{name:<28}{value}" for name, value in rows))
+
+
+def _sources(inputs: list[Path], leave_out: list[Path], folders_are_clips: bool) -> tuple[list[Source], int]:
+    from sectoraug.workbench.sources import find_sources
+
+    with _one_sentence():
+        return find_sources(inputs, leave_out, folders_are_clips)
+
+
+def _run(
+    what: str,
+    job: Job,
+    sources: list[Source],
+    others: int,
+    out: Path,
+    engine: Engine,
+    quality_at_least: float,
+    retry_failed: bool,
+    progress: bool,
+) -> None:
+    from sectoraug.workbench.archive import run
+
+    with _one_sentence():
+        outcome = run(
+            job,
+            sources,
+            out,
+            engine,
+            quality_at_least=quality_at_least,
+            retry_failed=retry_failed,
+            progress=progress,
+        )
+    typer.echo(outcome.table(what, others, quality_at_least))
+    raise typer.Exit(1 if outcome.failed else 0)
+
+
+def _engine(name: str, workers: int, scheduler: str | None, timeout: float) -> Engine:
+    from sectoraug import checks
+    from sectoraug.workbench.engines import with_dask, with_processes
+
+    with _one_sentence():
+        checks.choice(name, ("processes", "dask"), "--engine")
+        if name == "dask":
+            return with_dask(workers, scheduler, timeout)
+        if scheduler is not None:
+            raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
+    return with_processes(workers, timeout)
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """End the command with the sentence of an expected error, and no traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the same command goes on from here.", err=True)
+        raise typer.Exit(130) from None
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(2) from None
+
+
+if __name__ == "__main__":
+    app()

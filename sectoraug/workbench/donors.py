@@ -1,0 +1,51 @@
+"""A pool of backgrounds from an archive whose sectors are found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import sectoraug as sa
+from sectoraug.workbench.masks import kept_sector
+from sectoraug.workbench.sources import Source, sha256_of
+
+
+def build_pool(
+    masks: Path,
+    sources: Sequence[Source],
+    folder: Path,
+    size: tuple[int, int],
+    *,
+    frames: int = 1,
+    grey: bool = True,
+    resize: str = "stretch",
+    quality_at_least: float = 0.5,
+    progress: bool = True,
+) -> sa.BackgroundPool:
+    """Build a pool in a new folder, from `frames` evenly spaced frames of each clip that has a good sector.
+
+    Clips are read one at a time; those that give no donor are named in the pool's `skipped`.
+    """
+    streams = (
+        (source.name, partial(_donors, masks, source, frames, grey, quality_at_least)) for source in sources
+    )
+    return sa.BackgroundPool.from_streams(
+        streams, len(sources), size, folder, resize=resize, skip_invalid=True, progress=progress
+    )
+
+
+def _donors(
+    masks: Path, source: Source, frames: int, grey: bool, quality_at_least: float
+) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    sector, found = kept_sector(masks, sha256_of(Path(source.path)), source.name, quality_at_least)
+    chosen = set(np.linspace(0, (found.frames or 1) - 1, frames).round().astype(int).tolist())
+    for index, frame in enumerate(sa.iter_clip(source.path, grey)):
+        if index in chosen:
+            chosen.remove(index)
+            yield frame, sector
+        if not chosen:
+            return

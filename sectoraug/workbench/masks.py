@@ -1,0 +1,99 @@
+"""Sectors of an archive's clips: finding them, keeping them as masks, getting them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import sectoraug as sa
+from sectoraug.images import read_sector
+from sectoraug.workbench.manifest import NAME, Entry, read_entries
+from sectoraug.workbench.out_folder import whole_file
+from sectoraug.workbench.sources import Source
+
+
+@dataclass(frozen=True)
+class FindSector:
+    """The job of `sectoraug masks`: a clip's sector as a PNG in `folder`, 0 outside and 255 inside."""
+
+    folder: str
+
+    def __call__(self, source: Source, sha256: str) -> Entry:
+        counted = _Counted(sa.iter_clip(source.path))
+        estimate = sa.sector_from_clip(counted)
+        name = f"masks/{sha256[:2]}/{sha256}.png"
+        height, width = estimate.sector.shape
+        with whole_file(Path(self.folder), name) as part:
+            part.write_bytes(cv2.imencode(".png", estimate.sector * np.uint8(255))[1].tobytes())
+        return Entry(
+            source=source.name,
+            visit=source.visit,
+            sha256=sha256,
+            size=(height, width),
+            frames=counted.n,
+            file=name,
+            geometry=None if estimate.geometry is None else estimate.geometry.to_dict(),
+            quality=round(float(estimate.quality), 4),
+            note=estimate.note,
+        )
+
+
+def kept_sector(
+    folder: Path, sha256: str, name: str, quality_at_least: float
+) -> tuple[NDArray[np.uint8], Entry]:
+    """The sector (H, W), 1 inside, that a `masks` run keeps for the file of that digest, and its entry.
+
+    `name` is what errors call the file. Raises ValueError or OSError unless there is one of that quality that
+    leaves some background.
+    """
+    about = (folder / NAME).stat() if (folder / NAME).exists() else None
+    entry = _by_digest(folder, about and (about.st_size, about.st_mtime_ns)).get(sha256)
+    if entry is None:
+        raise ValueError(
+            f"{name} has no entry in {folder}; expected a run of `sectoraug masks` over this very file: run "
+            "that first, and again after a file changed."
+        )
+    if entry.error is not None or entry.file is None or entry.quality is None or entry.size is None:
+        raise ValueError(
+            f"{name} has an entry in {folder} without a sector; expected one: its error says why, leave the "
+            "clip out or draw its sector by hand."
+        )
+    if not entry.quality >= quality_at_least:
+        raise ValueError(
+            f"{name} has a sector of quality {entry.quality:.2f}; expected at least {quality_at_least:g}: "
+            "look at the mask, and if it is right lower --quality-at-least and add --retry-failed."
+        )
+    sector = (read_sector(folder / entry.file) != 0).view(np.uint8)
+    if sector.shape != tuple(entry.size):
+        raise ValueError(
+            f"{name} has a mask of {sector.shape[0]} x {sector.shape[1]} pixels, made for {entry.size[0]} x "
+            f"{entry.size[1]}; expected the same: run `sectoraug masks` into a new folder."
+        )
+    if sector.all():
+        raise ValueError(
+            f"{name} has a sector that fills the whole frame; expected some background: is the clip cropped? "
+            "Leave it out."
+        )
+    return sector, entry
+
+
+@lru_cache(maxsize=1)
+def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
+    return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
+
+
+class _Counted(Iterator[NDArray[np.uint8]]):
+    def __init__(self, frames: Iterator[NDArray[np.uint8]]) -> None:
+        self.frames = frames
+        self.n = 0
+
+    def __next__(self) -> NDArray[np.uint8]:
+        frame = next(self.frames)
+        self.n += 1
+        return frame

@@ -1,0 +1,69 @@
+"""A folder that one run writes to: for its owner only, every file whole or absent."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_PARTS = ".part"
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a folder against a second run, and clear what a killed one left half-written."""
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise ImportError('the workbench needs filelock: pip install "sectoraug[workbench]".') from error
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BlockingIOError(
+            f"another run is writing to {folder}; expected to be the only one: wait for it, or choose "
+            "another --out."
+        ) from None
+    try:
+        shutil.rmtree(folder / _PARTS, ignore_errors=True)
+        (folder / _PARTS).mkdir(mode=0o700)
+        yield
+        shutil.rmtree(folder / _PARTS, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def whole_file(folder: Path, name: str) -> Iterator[Path]:
+    """Yield a temporary path for `folder / name`, and move it there when the block ends well.
+
+    The path is an empty file, readable by its owner only; the block may replace it by a folder.
+    """
+    part = folder / _PARTS / f"{secrets.token_hex(8)}-{Path(name).name}"
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    target = folder / name
+    try:
+        yield part
+        for path in part.iterdir() if part.is_dir() else (part,):
+            _sync(path)
+        for parent in reversed(target.relative_to(folder).parents):
+            (folder / parent).mkdir(mode=0o700, exist_ok=True)
+        if target.is_dir():
+            shutil.rmtree(target)
+        part.replace(target)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    # A crash of the machine must not leave a manifest line whose file is empty.
+    file = os.open(path, os.O_RDWR)
+    os.fsync(file)
+    os.close(file)

@@ -1,0 +1,314 @@
+"""Runs over an archive: each clip once, whatever is killed; sentences for failures; yours only."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+import sectoraug as sa
+
+pytest.importorskip("typer")
+psutil = pytest.importorskip("psutil")
+
+SCRIPT = Path(__file__).with_name("archive_runs.py")
+FULL = pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])
+
+
+def make_clips(folder: Path, n: int) -> Path:
+    for i in range(n):
+        place = folder / f"patient{i // 20:03d}"
+        place.mkdir(parents=True, exist_ok=True)
+        np.savez(
+            place / f"clip{i:04d}.npz", frames=sa.phantom.make_clip(frames=8, size=(64, 64), seed=i).frames
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_clips(tmp_path_factory.mktemp("clips"), 12)
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "sectoraug.workbench.cli", *map(str, words)]
+
+
+def sectoraug(*words: object, status: int = 0) -> str:
+    done = subprocess.run(command(*words), capture_output=True, text=True, timeout=300)
+    assert done.returncode == status, done.stderr[-2000:]
+    return done.stdout + done.stderr
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "manifest.jsonl").read_text().splitlines()]
+
+
+def number(table: str, row: str) -> int:
+    found = re.search(rf"^{row}\s+(\d+)$", table, re.MULTILINE)
+    assert found, table
+    return int(found.group(1))
+
+
+def test_masks_are_those_of_the_clips(clips: Path, tmp_path: Path) -> None:
+    (clips / "notes.txt").write_text("no clip")
+    table = sectoraug("masks", clips, "--out", tmp_path / "m", "--workers", 2)
+    assert number(table, "masks done") == 12
+    assert number(table, "other files") == 1
+    written = entries(tmp_path / "m")
+    assert sorted(e["source"] for e in written) == sorted(
+        p.relative_to(clips).as_posix() for p in clips.rglob("*.npz")
+    )
+    for entry in written[:3]:
+        frames = sa.read_clip(clips / entry["source"])
+        mask = cv2.imread(str(tmp_path / "m" / entry["file"]), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(mask, sa.sector_from_clip(frames).sector * np.uint8(255))
+        assert (entry["size"], entry["frames"], entry["error"]) == ([64, 64], 8, None)
+        assert 0 < entry["quality"] <= 1
+
+
+def test_what_is_written_is_for_its_owner_only(clips: Path, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        sectoraug("masks", clips, "--out", tmp_path / "m", "--workers", 1)
+        sectoraug("apply", tmp_path / "m", clips, "--out", tmp_path / "a", "--workers", 1)
+        sectoraug("pool", tmp_path / "m", clips, "--out", tmp_path / "p", "--size", 32, 32)
+    finally:
+        os.umask(before)
+    for top in "map":
+        assert all(not path.stat().st_mode & 0o077 for path in [tmp_path / top, *(tmp_path / top).rglob("*")])
+
+
+def test_a_second_run_does_only_what_is_new(tmp_path: Path) -> None:
+    clips, out = make_clips(tmp_path / "c", 3), tmp_path / "m"
+    (clips / "broken.npz").write_bytes(b"no archive")
+    run = ("masks", clips, "--out", out, "--workers", 1)
+    table = sectoraug(*run, status=1)
+    assert (number(table, "masks done"), number(table, "failed")) == (3, 1)
+    table = sectoraug(*run)
+    assert (number(table, "masks done"), number(table, "skipped, as in the manifest before")) == (0, 4)
+    make_clips(tmp_path / "c", 4)  # the same again, later, and a new one
+    (clips / "broken.npz").unlink()
+    np.savez(clips / "broken.npz", frames=sa.phantom.make_clip(frames=8, size=(64, 64)).frames)
+    assert number(sectoraug(*run), "masks done") == 5
+    assert [e["error"] for e in entries(out) if e["source"] == "broken.npz"][1] is None
+
+
+def test_failures_are_retried_only_when_asked(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    np.savez(tmp_path / "c" / "static.npz", frames=np.zeros((4, 32, 32), np.uint8))
+    run = ("masks", tmp_path / "c", "--out", tmp_path / "m", "--workers", 1)
+    sectoraug(*run, status=1)
+    assert number(sectoraug(*run), "failed") == 0
+    assert number(sectoraug(*run, "--retry-failed", status=1), "failed") == 1
+    first, second = entries(tmp_path / "m")
+    assert first == second
+    assert str(tmp_path) not in first["error"]
+    assert first["file"] is None
+    assert len(first["sha256"]) == 64
+
+
+@pytest.mark.parametrize("cut", [1, 40, "whole line"])
+def test_a_torn_last_line_is_done_again(clips: Path, tmp_path: Path, cut: int | str) -> None:
+    out = tmp_path / "m"
+    sectoraug("masks", clips, "--out", out, "--workers", 1)
+    lines = (out / "manifest.jsonl").read_bytes()
+    whole = lines[: lines[:-1].rindex(b"\n") + 1]
+    (out / "manifest.jsonl").write_bytes(whole if cut == "whole line" else lines[: -int(cut)])
+    assert number(sectoraug("masks", clips, "--out", out, "--workers", 1), "masks done") == 1
+    assert len({entry["visit"] for entry in entries(out)}) == 12
+    assert len(entries(out)) == 12
+
+
+def test_a_line_torn_anywhere_is_cut_off(tmp_path: Path) -> None:
+    from sectoraug.workbench.manifest import Entry, Manifest
+
+    kept = [Entry(f"sänger{i}.dcm", f"{i:016x}", quality=0.5) for i in range(3)]
+    with Manifest(tmp_path) as manifest:
+        for entry in kept:
+            manifest.append(entry)
+    whole = (tmp_path / "manifest.jsonl").read_bytes()
+    last = whole[:-1].rindex(b"\n") + 1
+    for end in range(last, len(whole)):
+        (tmp_path / "manifest.jsonl").write_bytes(whole[:end])
+        with Manifest(tmp_path) as manifest:
+            assert list(manifest.latest) == [entry.visit for entry in kept[:2]]
+            manifest.append(kept[2])
+        assert (tmp_path / "manifest.jsonl").read_bytes() == whole
+
+
+def test_a_damaged_line_is_named(clips: Path, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    sectoraug("masks", clips, "--out", out, "--workers", 1)
+    lines = (out / "manifest.jsonl").read_text().splitlines()
+    (out / "manifest.jsonl").write_text("\n".join([lines[0], "{torn", *lines[2:]]) + "\n")
+    assert "line 2 of" in sectoraug("masks", clips, "--out", out, status=2)
+
+
+def started(*words: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, str(SCRIPT), *words], stderr=subprocess.DEVNULL)
+
+
+def wait_for_lines(manifest: Path, n: int) -> None:
+    for _ in range(12_000):
+        if manifest.exists() and manifest.read_bytes().count(b"\n") >= n:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no {n} lines after ten minutes")
+
+
+def assert_each_once(out: Path, n: int) -> None:
+    written = entries(out)
+    assert len(written) == n
+    assert len({e["visit"] for e in written}) == n
+    assert all(e["error"] is None and (out / e["file"]).stat().st_size > 0 for e in written)
+    assert not (out / ".part").exists()
+
+
+@pytest.fixture(scope="module", params=[100, FULL])
+def many(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    return make_clips(tmp_path_factory.mktemp("many"), request.param), request.param
+
+
+def test_killed_and_started_again_each_clip_is_done_once(many: tuple[Path, int], tmp_path: Path) -> None:
+    clips, n = many
+    out = tmp_path / "m"
+    run = started("processes", str(clips), str(out), "0.02")
+    wait_for_lines(out / "manifest.jsonl", n // 4)
+    workers = psutil.Process(run.pid).children(recursive=True)
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    done_before = (out / "manifest.jsonl").read_bytes().count(b"\n")
+    assert n // 4 <= done_before < n
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive, "workers outlive their run"
+    table = sectoraug("masks", clips, "--out", out, "--workers", 2)
+    assert number(table, "skipped, as in the manifest before") == done_before
+    assert number(table, "masks done") == n - done_before
+    assert_each_once(out, n)
+
+
+def test_a_killed_dask_worker_loses_and_repeats_no_clip(many: tuple[Path, int], tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    clips, n = many
+    out = tmp_path / "m"
+    run = started("dask", str(clips), str(out), "0.02")
+    wait_for_lines(out / "manifest.jsonl", n // 4)
+    workers = [
+        child
+        for child in psutil.Process(run.pid).children(recursive=True)
+        if any("spawn_main" in word for word in child.cmdline())
+    ]
+    assert len(workers) == 2
+    workers[0].kill()
+    assert (out / "manifest.jsonl").read_bytes().count(b"\n") < n
+    assert run.wait(1500) == 0
+    assert_each_once(out, n)
+
+
+@pytest.mark.parametrize("engine", ["processes", "dask"])
+def test_a_decoder_that_dies_or_hangs_costs_one_clip(engine: str, tmp_path: Path) -> None:
+    if engine == "dask":
+        pytest.importorskip("distributed")
+    clips, out = make_clips(tmp_path / "c", 10), tmp_path / "m"
+    for number, name in ((4, "deadly"), (7, "hanging")):
+        victim = clips / "patient000" / f"clip{number:04d}.npz"
+        victim.rename(victim.with_name(f"{name}.npz"))
+    assert started(engine, str(clips), str(out), "0").wait(120) == 0
+    errors = {e["source"]: e["error"] for e in entries(out)}
+    assert len(errors) == len(entries(out)) == 10
+    bad = {name: error for name, error in errors.items() if error}
+    assert sorted(bad) == ["patient000/deadly.npz", "patient000/hanging.npz"]
+    assert all("ended its process twice" in error for error in bad.values())
+
+
+def test_the_dask_engine_by_command(clips: Path, tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    out = tmp_path / "m"
+    with distributed.LocalCluster(
+        2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        address = ("--engine", "dask", "--scheduler", cluster.scheduler_address)
+        assert number(sectoraug("masks", clips, "--out", out, *address), "masks done") == 12
+    assert_each_once(out, 12)
+    assert "--engine dask" in sectoraug("masks", clips, "--out", out, "--scheduler", "tcp://x", status=2)
+
+
+def test_one_writer_a_folder(clips: Path, tmp_path: Path) -> None:
+    from sectoraug.workbench.out_folder import only_writer
+
+    with only_writer(tmp_path / "m"):
+        said = sectoraug("masks", clips, "--out", tmp_path / "m", status=2)
+    assert re.search("another run is writing to .*: wait for it", said)
+    sectoraug("masks", clips, "--out", tmp_path / "m", "--workers", 1)
+
+
+def test_clips_of_the_same_name_and_folders_of_stills(tmp_path: Path) -> None:
+    for study in "ab":
+        make_clips(tmp_path / study, 1)
+    frames = sa.phantom.make_clip(frames=8, size=(64, 64)).frames
+    (tmp_path / "b" / "stills").mkdir()
+    for t, frame in enumerate(frames):
+        cv2.imwrite(str(tmp_path / "b" / "stills" / f"{t}.png"), frame)
+    out = tmp_path / "m"
+    inputs = (tmp_path / "a", tmp_path / "b", "--folders-are-clips", "--out", out, "--workers", 1)
+    assert number(sectoraug("masks", *inputs), "masks done") == 3
+    by_name = {e["source"]: e for e in entries(out)}
+    assert by_name["stills"]["frames"] == 8
+    assert len(by_name) == 2
+    assert len({e["visit"] for e in entries(out)}) == 3
+
+
+def test_what_is_no_file_is_passed_over(tmp_path: Path) -> None:
+    clips = make_clips(tmp_path / "c", 1)
+    os.mkfifo(clips / "pipe.npz")
+    (clips / "gone.npz").symlink_to(clips / "nowhere.npz")
+    (clips / "patient000" / "out").mkdir()
+    still = sa.phantom.make_clip(frames=1, size=(64, 64)).frames[0]
+    cv2.imwrite(str(clips / "patient000" / "out" / "still.png"), still)
+    table = sectoraug("masks", clips, "--out", clips / "patient000" / "out", "--workers", 1)
+    assert (number(table, "masks done"), number(table, "other files")) == (1, 2)
+
+
+def test_the_command_starts_light() -> None:
+    code = (
+        "import sys; sys.argv = ['sectoraug', '--help']\n"
+        "from sectoraug.workbench.cli import app\n"
+        "try: app()\n"
+        "except SystemExit: print(*{m.split('.')[0] for m in sys.modules}, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(done.stderr.split()) & {"numpy", "cv2", "torch", "pydicom", "av", "distributed", "rich"}
+    assert "masks" in done.stdout
+    assert "de-" in done.stdout
+
+
+def test_a_pool_from_an_archive(clips: Path, tmp_path: Path) -> None:
+    masks, out = tmp_path / "m", tmp_path / "p"
+    (clips / "later.npz").unlink(missing_ok=True)
+    sectoraug("masks", clips, "--out", masks, "--workers", 1)
+    np.savez(clips / "later.npz", frames=sa.phantom.make_clip(frames=8, size=(64, 64), seed=99).frames)
+    try:
+        said = sectoraug("pool", masks, clips, "--out", out, "--size", 48, 40, "--frames", 3)
+    finally:
+        (clips / "later.npz").unlink()
+    assert number(said, "backgrounds") == 36
+    assert number(said, "clips skipped, named above") == 1
+    assert "later.npz has no entry" in said
+    pool = sa.BackgroundPool.open(out)
+    assert (len(pool), pool.size, pool.channels) == (36, (48, 40), None)
+    first = sorted(clips.rglob("*.npz"))[0]
+    frames = sa.read_clip(first)
+    sector = sa.sector_from_clip(frames).sector
+    small = sa.BackgroundPool.from_arrays(frames[[0, 4, 7]], [sector] * 3, size=(48, 40), resize="stretch")
+    assert all(np.array_equal(pool.background(k), small.background(k)) for k in range(3))
