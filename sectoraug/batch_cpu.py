@@ -13,8 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sectoraug.swap import paste
-
 # Pixels travel as bits, since NumPy knows no bfloat16 and OpenCV no int64.
 _BITS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.float64}
 
@@ -35,22 +33,24 @@ def swap_into(
     inside, donor_inside = _inside(sectors), None if donor_sectors is None else _inside(donor_sectors)
     target, image, donor = _bits(out), _bits(images), _bits(donors)
     table = None if values is None else _bits(values)
-    written, kept = _planes(target, channels_last), _planes(image, channels_last)
+    written, kept = _planes(target, channels_last), np.ascontiguousarray(_planes(image, channels_last))
     black = np.full_like(written[0, 0], 0 if table is None else table[0])
     rows = range(len(image)) if donor_index is None else donor_index.tolist()
     swaps = [True] * len(image) if wanted is None else wanted.tolist()
-    for i, row in enumerate(rows):
-        swaps[i] = bool(swaps[i] and 0 <= row < len(donor) and cv2.hasNonZero(inside[i]))
+    for i, (row, whole, planes, own, within) in enumerate(zip(rows, target, written, kept, inside, strict=True)):
+        swaps[i] = swaps[i] and 0 <= row < len(donor) and cv2.hasNonZero(within)
+        given = None
         if swaps[i] and donor_inside is not None:
-            swaps[i] = 0 < cv2.countNonZero(donor_inside[row]) < donor_inside[row].size
+            given = donor_inside[row]
+            swaps[i] = 0 < cv2.countNonZero(given) < given.size
         if not swaps[i]:
-            target[i] = image[i]
+            whole[...] = image[i]
             continue
-        target[i] = donor[row] if table is None else table[donor[row]]
-        for plane, own in zip(written[i], kept[i], strict=True):
-            if donor_inside is not None:
-                paste(black, donor_inside[row], plane)
-            paste(own, inside[i], plane)
+        whole[...] = donor[row] if table is None else table[donor[row]]
+        for plane, kept_plane in zip(planes, own, strict=True):
+            if given is not None:
+                cv2.copyTo(black, given, plane)
+            cv2.copyTo(kept_plane, within, plane)
     mixed.copy_(torch.tensor(swaps))
 
 

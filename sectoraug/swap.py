@@ -66,10 +66,5 @@ def composite(
 ) -> NDArray[Any]:
     """`swap_background` without its checks, for callers that have made them."""
     out[...] = background
-    return paste(image, inside, out)
-
-
-def paste(image: NDArray[Any], inside: NDArray[np.uint8], out: NDArray[Any]) -> NDArray[Any]:
-    """Write `image` over `out` inside the sector only."""
     cv2.copyTo(image if image.flags.c_contiguous else np.ascontiguousarray(image), inside, out)
     return out
