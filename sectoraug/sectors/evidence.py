@@ -78,7 +78,7 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
     # In a clip that moves, text that stands still says nothing; in a still, brightness is all there is.
     static = moving_share < 0.3
     weight = np.where(hull_region(pieces), np.float32(_DARK_BETWEEN), np.float32(_DARK))
-    weight[bright] = 1.0 if static else 0.0
+    weight[bright] = 1.0 if static else _DARK_BETWEEN
     if static:
         weight[bright & (solid == 0)] = _THIN
     weight[moving] = 1.0

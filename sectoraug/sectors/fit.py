@@ -27,6 +27,7 @@ from sectoraug.sectors.outline import (
 
 Plane = NDArray[np.float32]
 
+_MOST_STRETCH = 0.35  # logarithm of a pixel's height over its width
 _MOST_STEPS = 25  # of 0.6% of the longer side: what is further off is not this side's edge
 
 
@@ -88,12 +89,15 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
             ],
         )
         # Weak priors: pixels are square, what shows no edge stays, and sectors hang straight.
-        prior = [p[6] / (0.1 if has_arc else 0.001)]
+        prior = [p[6] / (0.05 if has_arc else 0.001)]
         prior += [(p[4] - start[4]) / unit * 3, (p[5] - start[5]) / unit * 3, (p[2] + p[3]) * straight]
         return np.concatenate([off * weight / tolerance_px, prior])
 
     scale = np.array([unit, unit, 1, 1, unit, unit, 1])
-    done = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25)
+    # No picture is stretched by more than 4:3 turned into 1:1; what asks for more has lost its edges.
+    most = np.array([np.inf] * 6 + [_MOST_STRETCH])
+    start[6] = np.clip(start[6], -_MOST_STRETCH, _MOST_STRETCH)
+    done = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25, bounds=(-most, most))
     p = done.x
     try:
         return replace(
