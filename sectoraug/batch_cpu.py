@@ -37,7 +37,9 @@ def swap_into(
     black = np.full_like(written[0, 0], 0 if table is None else table[0])
     rows = range(len(image)) if donor_index is None else donor_index.tolist()
     swaps = [True] * len(image) if wanted is None else wanted.tolist()
-    for i, (row, whole, planes, own, within) in enumerate(zip(rows, target, written, kept, inside, strict=True)):
+    for i, (row, whole, planes, own, within) in enumerate(
+        zip(rows, target, written, kept, inside, strict=True)
+    ):
         swaps[i] = swaps[i] and 0 <= row < len(donor) and cv2.hasNonZero(within)
         given = None
         if swaps[i] and donor_inside is not None:
