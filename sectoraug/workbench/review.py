@@ -164,6 +164,7 @@ def server(review: Review, port: int = 0) -> Server:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.bind(("127.0.0.1", port))
+        listening.listen()  # a browser that is quicker than the server waits
     except OSError as error:
         listening.close()
         raise OSError(f"port {port} is taken; expected a free one: choose another --port.") from error

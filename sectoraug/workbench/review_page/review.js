@@ -22,7 +22,7 @@ let shown = null; // the first mask of the page whose pictures are on the screen
 let writing = Promise.resolve();
 let failed = false;
 
-const pageSize = () => (NARROW[0].matches ? 12 : NARROW[1].matches ? 24 : 48);
+const pageSize = () => (NARROW[0].matches ? 18 : NARROW[1].matches ? 24 : 48);
 const columns = () => (NARROW[0].matches ? 3 : NARROW[1].matches ? 6 : 8);
 const firstOfPage = () => here - (here % pageSize());
 const verdictOf = (index) => VERDICTS[verdicts[index]];
