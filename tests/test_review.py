@@ -534,7 +534,7 @@ class Page:
         self.wait_for_pictures()
 
     def wait_for_pictures(self) -> None:
-        self.tab.wait_for_function("shown !== null && shown === firstOfPage()")
+        self.tab.locator("#sheet[aria-busy=false]").wait_for()
 
     def press(self, *keys: str) -> None:
         for key in keys:
@@ -628,8 +628,7 @@ def test_keys_and_mouse_decide_what_they_show(masks: Path, context: Any) -> None
         page.press("Enter")  # on the whole screen
         assert page.tab.locator("#look").get_attribute("open") is not None
         page.press("ArrowRight", "Space")
-        page.tab.wait_for_function("looked.index === 97")
-        assert "clip0097.npy" in page.text("look-about")
+        page.tab.locator("#look-about:has-text('clip0097.npy')").wait_for()
         page.press("Escape")
         assert page.tab.locator("#look").get_attribute("open") is None
         assert page.here() == 97

@@ -124,9 +124,8 @@ async function show() {
   if (shown !== first) shown = null;
   paintCounts();
   layTiles();
-  if (shown === null) {
-    paintTiles(first, null); // frames and marks at once, pictures as they come
-  }
+  if (shown === null) paintTiles(first, null); // frames and marks at once, pictures as they come
+  $("sheet").ariaBusy = String(shown === null);
   let loaded;
   try {
     loaded = await spritesOfPage(first);
@@ -137,6 +136,7 @@ async function show() {
   paintTiles(first, loaded);
   paintCounts();
   shown = first;
+  $("sheet").ariaBusy = "false";
   if ($("look").open) look();
   else if (document.activeElement?.closest("body, .tile") && !document.activeElement.closest("footer, header")) focusHere();
   const next = first + pageSize();
