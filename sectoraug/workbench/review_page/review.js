@@ -7,14 +7,15 @@ const VERDICTS = { i: "in", o: "out", "-": null, x: null };
 const OUTLINES = { in: "#5bb8f0", out: "#ff9152" };
 const KEPT_SPRITES = 6;
 const IDLE_MS = 20000; // a longer wait is a break, not work
-const NARROW = [matchMedia("(max-width: 639px)"), matchMedia("(max-width: 999px)")];
 
 const session = (sessionStorage.session ||= Math.random().toString(36).slice(2, 12));
 let undoable = []; // what this tab did: {at, changes: [[index, was, became]]}
-const sprites = new Map(); // number -> promise of {picture, tiles}, then of the same resolved in `shown`
+const sprites = new Map(); // number -> promise of {picture, tiles}
+const ready = new Map(); // number -> the same, once it is there
 const work = { ms: 0, decided: 0, last: performance.now() };
 let verdicts = []; // a letter a mask
 let perSprite = 48;
+let [columns, pageSize] = [8, 48]; // as the style sheet has it for this screen
 let goes = "in"; // what untouched tiles count as
 let here = 0; // the mask in focus
 let outlines = true;
@@ -22,9 +23,7 @@ let shown = null; // the first mask of the page whose pictures are on the screen
 let writing = Promise.resolve();
 let failed = false;
 
-const pageSize = () => (NARROW[0].matches ? 18 : NARROW[1].matches ? 24 : 48);
-const columns = () => (NARROW[0].matches ? 3 : NARROW[1].matches ? 6 : 8);
-const firstOfPage = () => here - (here % pageSize());
+const firstOfPage = () => here - (here % pageSize);
 const verdictOf = (index) => VERDICTS[verdicts[index]];
 const goesTo = (index) => verdictOf(index) ?? (verdicts[index] === "x" ? null : goes);
 
@@ -51,7 +50,7 @@ function sprite(number) {
       return { picture, tiles };
     };
     const loading = load();
-    loading.catch(() => sprites.delete(number));
+    loading.then((s) => sprites.get(number) === loading && ready.set(number, s), () => sprites.delete(number));
     sprites.set(number, loading);
   }
   return sprites.get(number);
@@ -66,31 +65,39 @@ function pathOf(contours) {
   return path;
 }
 
-async function spritesOfPage(first) {
-  const last = Math.min(first + pageSize(), verdicts.length) - 1;
+function spritesOfPage(first) {
+  const last = Math.min(first + pageSize, verdicts.length) - 1;
   const numbers = [];
   for (let n = Math.floor(first / perSprite); n <= Math.floor(last / perSprite); n++) numbers.push(n);
-  return new Map(await Promise.all(numbers.map(async (n) => [n, await sprite(n)])));
+  return numbers;
 }
+
+const load = (first) => Promise.all(spritesOfPage(first).map(sprite));
+const isReady = (first) => spritesOfPage(first).every((n) => ready.has(n));
 
 function forgetFarSprites(first) {
   const near = Math.floor(first / perSprite);
   for (const [number, loading] of sprites) {
     if (Math.abs(number - near) > KEPT_SPRITES / 2) {
       sprites.delete(number);
+      ready.delete(number);
       loading.then((s) => s.picture.close(), () => {});
     }
   }
 }
 
-function draw(canvas, tile, picture, source, colour) {
+/** Draw a frame and its outline to fit (width, height) in CSS pixels. */
+function draw(canvas, [width, height], tile, picture, source, colour) {
   const density = devicePixelRatio || 1;
-  const width = (canvas.width = Math.round(canvas.clientWidth * density));
-  const height = (canvas.height = Math.round(canvas.clientHeight * density));
+  const [w, h] = [Math.round(width * density), Math.round(height * density)];
+  if (canvas.width !== w) canvas.width = w; // setting a size, even the same, is slow
+  if (canvas.height !== h) canvas.height = h;
   const [rows, cols] = tile.size;
-  const scale = Math.min(width / cols, height / rows);
-  const pen = canvas.getContext("2d");
-  pen.translate((width - cols * scale) / 2, (height - rows * scale) / 2);
+  const scale = Math.min(w / cols, h / rows);
+  const pen = canvas.getContext("2d", { alpha: false });
+  pen.resetTransform();
+  pen.fillRect(0, 0, w, h);
+  pen.translate((w - cols * scale) / 2, (h - rows * scale) / 2);
   pen.imageSmoothingQuality = "high";
   if (picture) pen.drawImage(picture, ...source, 0, 0, cols * scale, rows * scale);
   if (!outlines) return;
@@ -106,14 +113,22 @@ function draw(canvas, tile, picture, source, colour) {
 
 // The sheet --------------------------------------------------------------------------------------------------------
 
+function fitToScreen() {
+  const style = getComputedStyle(document.documentElement);
+  const number = (name) => Number(style.getPropertyValue(name));
+  columns = number("--columns");
+  pageSize = columns * number("--rows");
+  if (verdicts.length) show();
+}
+
 function layTiles() {
   const sheet = $("sheet");
-  while (sheet.children.length > pageSize()) sheet.lastChild.remove();
-  while (sheet.children.length < pageSize()) {
+  while (sheet.children.length > pageSize) sheet.lastChild.remove();
+  while (sheet.children.length < pageSize) {
     const tile = document.createElement("button");
     tile.className = "tile";
     tile.setAttribute("role", "gridcell");
-    tile.append(...["canvas", "b", "small", "em"].map((name) => document.createElement(name)));
+    tile.append(...["canvas", "small", "em"].map((name) => document.createElement(name)));
     sheet.append(tile);
   }
 }
@@ -121,39 +136,43 @@ function layTiles() {
 async function show() {
   const first = firstOfPage();
   forgetFarSprites(first);
-  if (shown !== first) shown = null;
-  paintCounts();
   layTiles();
-  if (shown === null) paintTiles(first, null); // frames and marks at once, pictures as they come
-  $("sheet").ariaBusy = String(shown === null);
-  let loaded;
-  try {
-    loaded = await spritesOfPage(first);
-  } catch (error) {
-    return fail(error);
+  if (!isReady(first)) {
+    shown = null;
+    $("sheet").ariaBusy = "true";
+    paintTiles(first); // marks at once, pictures as they come
+    paintCounts();
+    try {
+      await load(first);
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (first !== firstOfPage()) return; // turned on meanwhile
   }
-  if (first !== firstOfPage()) return undefined; // turned on meanwhile
-  paintTiles(first, loaded);
+  paintTiles(first);
   paintCounts();
   shown = first;
   $("sheet").ariaBusy = "false";
   if ($("look").open) look();
-  else if (document.activeElement?.closest("body, .tile") && !document.activeElement.closest("footer, header")) focusHere();
-  const next = first + pageSize();
-  if (next < verdicts.length) spritesOfPage(next).catch(() => {});
-  return undefined;
+  else if (!document.activeElement.closest("header, footer")) focusHere();
+  const next = first + pageSize;
+  if (next < verdicts.length) load(next).catch(() => {});
 }
 
-function paintTiles(first, loaded) {
-  [...$("sheet").children].forEach((button, place) => {
-    const index = first + place;
-    button.hidden = index >= verdicts.length;
-    if (!button.hidden) paintTile(button, index, loaded && loaded.get(Math.floor(index / perSprite)));
+function paintTiles(first) {
+  const buttons = [...$("sheet").children];
+  // Measured once: each look at the layout after a change would lay out the page again.
+  const size = [buttons[0].clientWidth, buttons[0].clientHeight];
+  buttons.forEach((button, place) => {
+    button.hidden = first + place >= verdicts.length;
+    if (!button.hidden) paintTile(button, first + place, size);
   });
 }
 
-function paintTile(button, index, from) {
-  const [canvas, , quality, trouble] = button.children;
+function paintTile(button, index, size) {
+  const [canvas, quality, trouble] = button.children;
+  const from = ready.get(Math.floor(index / perSprite));
   const tile = from && from.tiles[index % perSprite];
   const to = goesTo(index);
   button.dataset.index = index;
@@ -166,17 +185,15 @@ function paintTile(button, index, from) {
   button.setAttribute("aria-label", `Mask ${index + 1}, ${to ?? "no picture"}, ${said}`);
   quality.textContent = tile && tile.quality !== null ? tile.quality.toFixed(2) : "";
   trouble.textContent = tile ? tile.trouble : "";
-  if (tile) draw(canvas, tile, tile.trouble ? null : from.picture, tile.cell, OUTLINES[to] ?? "#9aa4aa");
-  else canvas.width = 0;
+  canvas.hidden = !tile;
+  if (tile) draw(canvas, size, tile, tile.trouble ? null : from.picture, tile.cell, OUTLINES[to] ?? "#9aa4aa");
 }
 
-async function repaint(indices) {
+function repaint(indices) {
   const first = firstOfPage();
-  const loaded = await spritesOfPage(first).catch(() => null);
-  if (first !== firstOfPage() || !loaded) return;
   for (const index of indices) {
     const button = $("sheet").children[index - first];
-    if (button) paintTile(button, index, loaded.get(Math.floor(index / perSprite)));
+    if (button) paintTile(button, index, [button.clientWidth, button.clientHeight]);
   }
   paintCounts();
   if ($("look").open) look();
@@ -206,10 +223,10 @@ function paintCounts() {
     pace += `, about ${minutes < 1 ? "a minute" : `${Math.ceil(minutes)} min`} at ${number(Math.round(perMinute))} a minute`;
   }
   $("pace").textContent = pace;
-  const pages = Math.ceil(total / pageSize());
-  const page = Math.floor(here / pageSize()) + 1;
+  const pages = Math.ceil(total / pageSize);
+  const page = Math.floor(here / pageSize) + 1;
   $("page").textContent = `Page ${number(page)} of ${number(pages)}`;
-  $("next").textContent = page === pages ? "Keep, finish" : "Keep, next";
+  $("next").textContent = page === pages ? "Confirm, finish" : "Confirm, next";
   $("back").disabled = page === 1;
   $("undo").disabled = !undoable.length;
   document.title = `${Math.floor((100 * done) / total)}% sorted`;
@@ -281,7 +298,7 @@ function turn() {
   if (failed || shown !== first) return; // nobody has seen it
   performance.mark("turn");
   const untouched = [];
-  const end = Math.min(first + pageSize(), verdicts.length);
+  const end = Math.min(first + pageSize, verdicts.length);
   for (let index = first; index < end; index++) if (verdicts[index] === "-") untouched.push(index);
   decide("page", untouched.map((index) => [index, goes, [null]]));
   if (untouched.length) remember(untouched.map((index) => [index, null, goes]));
@@ -304,7 +321,7 @@ async function measure(painting) {
 
 function back() {
   if (firstOfPage() === 0) return;
-  here = firstOfPage() - pageSize();
+  here = firstOfPage() - pageSize;
   say("");
   show();
 }
@@ -316,11 +333,9 @@ function undo() {
   const changes = last.changes.filter(([index, , became]) => verdictOf(index) === became);
   decide("undo", changes.map(([index, was, became]) => [index, was, [became]]));
   tick(-changes.filter(([, was]) => was === null).length);
-  const first = firstOfPage();
   here = Math.min(last.changes.length === 1 ? last.changes[0][0] : last.at, verdicts.length - 1);
   say("");
-  if (first === firstOfPage()) repaint([...Array(pageSize()).keys()].map((k) => first + k).filter((k) => k < verdicts.length));
-  else show();
+  show();
 }
 
 /** Take in what other sessions have decided. */
@@ -353,7 +368,8 @@ async function look() {
     const to = goesTo(index);
     const large = looked.index === index ? looked.picture : null;
     const source = large ? [0, 0, large.width, large.height] : tile.cell;
-    draw($("look-picture"), tile, tile.trouble ? null : large || from.picture, source, OUTLINES[to] ?? "#9aa4aa");
+    const canvas = $("look-picture");
+    draw(canvas, [canvas.clientWidth, canvas.clientHeight], tile, tile.trouble ? null : large || from.picture, source, OUTLINES[to] ?? "#9aa4aa");
     const mark = document.createElement("b");
     mark.className = to ?? "";
     mark.textContent = to === null ? "undecided" : verdictOf(index) ? to : `${to}, if untouched`;
@@ -378,8 +394,8 @@ async function look() {
 function move(step) {
   const first = firstOfPage();
   const to = here + step;
-  const sameRow = Math.floor((to - first) / columns()) === Math.floor((here - first) / columns());
-  if (to < first || to >= Math.min(first + pageSize(), verdicts.length)) return;
+  const sameRow = Math.floor((to - first) / columns) === Math.floor((here - first) / columns);
+  if (to < first || to >= Math.min(first + pageSize, verdicts.length)) return;
   if (Math.abs(step) === 1 && !sameRow && !$("look").open) return;
   focusOn(to);
 }
@@ -408,8 +424,8 @@ function switchOutlines() {
 const KEYS = {
   ArrowLeft: () => move(-1),
   ArrowRight: () => move(1),
-  ArrowUp: () => move(-columns()),
-  ArrowDown: () => move(columns()),
+  ArrowUp: () => move(-columns),
+  ArrowDown: () => move(columns),
   " ": () => toggle(here),
   Enter: () => ($("look").open ? $("look").close() : look()),
   Escape: () => $("look").close(),
@@ -465,10 +481,11 @@ document.addEventListener("visibilitychange", () => document.visibilityState ===
 let resizing = 0;
 addEventListener("resize", () => {
   cancelAnimationFrame(resizing);
-  resizing = requestAnimationFrame(() => verdicts.length && show());
+  resizing = requestAnimationFrame(fitToScreen);
 });
 
 async function start() {
+  fitToScreen();
   history.replaceState(null, "", "/"); // the token is a cookie now
   try {
     const state = await (await get("state")).json();
