@@ -22,6 +22,8 @@ LIBRARIES = (
     "torch",
     "torchvision",
     "captum",
+    "ultraml",
+    "scipy",
     "albumentations",
     "albumentationsx",
 )

@@ -1,4 +1,4 @@
-"""A `masks` run whose clips take a while, or kill their process; run by test_archive.py.
+"""A `masks` run whose clips take a while, hang, or kill their process; run by test_archive.py.
 
 A script of its own, so that worker processes can import the job: ENGINE INPUT OUT SECONDS.
 """
@@ -20,18 +20,20 @@ from sectoraug.workbench.sources import Source, find_sources
 
 
 @dataclass(frozen=True)
-class SlowOrDeadly(FindSector):
+class Difficult(FindSector):
     seconds: float
 
     def __call__(self, source: Source, sha256: str) -> Entry:
         time.sleep(self.seconds)
         if "deadly" in source.name:
             os.kill(os.getpid(), signal.SIGSEGV)
+        while "hanging" in source.name:
+            time.sleep(1)
         return super().__call__(source, sha256)
 
 
 if __name__ == "__main__":
-    engine = with_dask(2) if sys.argv[1] == "dask" else with_processes(2)
+    engine = with_dask(2, timeout_s=10) if sys.argv[1] == "dask" else with_processes(2, timeout_s=10)
     clips, out = Path(sys.argv[2]), Path(sys.argv[3]).absolute()
     sources, _ = find_sources([clips])
-    print(run(SlowOrDeadly(str(out), float(sys.argv[4])), sources, out, engine, progress=False))
+    print(run(Difficult(str(out), float(sys.argv[4])), sources, out, engine, progress=False))

@@ -398,8 +398,10 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 """
 
 
-def peak_kib(path: Path) -> int:
-    done = subprocess.run([sys.executable, "-c", PEAK, str(path)], capture_output=True, text=True, check=True)
+def peak_kib(path: Path, program: str = PEAK) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
     return int(done.stdout)
 
 
@@ -424,3 +426,22 @@ def test_streaming_memory_does_not_grow_with_the_clip(kind: str, tmp_path: Path)
     print(kind, peaks)
     mapped = 420 * 480 * 640 / 1024 if kind == "npy" else 0  # mapped pages count, but can be given back
     assert peaks[1] - peaks[0] < 24 * 1024 + mapped
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak from /proc")
+def test_finding_a_sector_takes_no_more_memory_for_a_longer_clip(tmp_path: Path) -> None:
+    """400 frames more are 29 MiB."""
+    program = PEAK.replace(
+        "total = sum(int(frame.max()) for frame in sa.iter_clip(sys.argv[1]))",
+        "sa.sector_from_clip(sa.iter_clip(sys.argv[1]))",
+    )
+    assert "sector_from_clip" in program
+    rng = np.random.default_rng(0)
+    peaks = []
+    for n in (20, 420):
+        frames = np.zeros((n, 240, 320), np.uint8)
+        for frame, speckle in zip(frames, rng.integers(20, 230, (n, 40, 55), dtype=np.uint8), strict=True):
+            frame[40:200, 50:270] = cv2.resize(speckle, (220, 160))
+        peaks.append(peak_kib(savez(tmp_path / f"{n}.npz", frames=frames), program))
+    print(peaks)
+    assert peaks[1] - peaks[0] < 8 * 1024

@@ -34,6 +34,11 @@ class Evidence(NamedTuple):
     moving_share: float
     """0..1: how much of what is bright and solid also moves."""
 
+    def upside_down(self) -> Evidence:
+        """The same, flipped top to bottom."""
+        planes = (np.ascontiguousarray(plane[::-1]) for plane in self[:4])
+        return Evidence(*planes, self.moving_share)
+
     @property
     def static(self) -> bool:
         """Whether brightness has to do: then bright text that stands still cannot be told by that."""
@@ -84,9 +89,7 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
     )
 
 
-def without_overlay(
-    sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool
-) -> NDArray[np.bool_]:
+def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
     """Take burned-in pixels off a sector's rim.
 
     An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
@@ -110,7 +113,7 @@ def without_overlay(
     bright = clip.brightest > 8
     burned = (clip.brightest > 30) & ~sector
     if moves:
-        burned |= rim & bright & (clip.difference <= 0.05)
+        burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
     level = clip.brightest.astype(np.int16)
     for _ in range(rim_px):
         grown = burned.copy()

@@ -14,7 +14,7 @@ from sectoraug import checks
 from sectoraug.sectors.evidence import Evidence, without_overlay, weigh
 from sectoraug.sectors.fit import edges, named, refine, search, settle
 from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.oddities import border_share, doppler, oddity
+from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
 from sectoraug.sectors.motion import (
     ClipStatistics,
     clip_statistics,
@@ -23,6 +23,8 @@ from sectoraug.sectors.motion import (
     threshold_region,
 )
 
+Plane = NDArray[np.float32]
+
 METHODS = ("threshold", "filled", "hull", "fan")
 IMAGE_METHODS = ("intensity",)
 
@@ -30,6 +32,11 @@ IMAGE_METHODS = ("intensity",)
 _LEVELS = ((0.05, 3.0), (0.5, 8.0), (2.0, 20.0))
 _FIT_PX = 640  # larger pictures are fitted at this longer side
 _NO_EDGE = 0.4  # the contrast that a whole frame counts as having: edges must do better
+_EVERYWHERE = 0.97  # share of the frame: evidence that covers it all tells no outline from another
+_LEAST_SEEN = 24
+_FAN_RAD = 0.5  # opening from which on an outline has a right way up
+_RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
+_SURE = 0.8  # quality from which on the third level is not tried
 _UNSURE = 0.15  # estimates of a lower quality are not given
 _SMALLEST = 0.04  # share of the frame that a sector must cover
 
@@ -62,14 +69,30 @@ class _Candidate:
     """Mean over the visible outline, -1..1."""
     supported: float
     """Share of the visible outline where the inside responds thrice as much as the outside."""
+    seen: int
+    """Samples of the outline that lie inside the image, of 48 a side."""
     gathered: float
-    """Evidence inside as a share of all that is positive, at most 1."""
+    """Evidence inside as a share of all that is positive, at most 1: the lower one of its own level and the
+    most sensitive level that does not see evidence everywhere."""
 
     @property
     def score(self) -> float:
         """What the best candidate has most of; between equals the simpler shape wins."""
-        return self.contrast * self.gathered * (1.03 if self.shape.apex_px is None else 1.0)
+        simple = 1.03 if self.shape.upright else 1.0
+        return self.contrast * self.gathered * (simple if not self.cut else 0.88)
 
+    @property
+    def cut(self) -> bool:
+        """Whether straight cuts inside the image go through a ring segment."""
+        height, width = self.evidence.weight.shape
+        left, top, right, bottom = self.shape.box_px
+        deepest = max(left, top, width - 1 - right, height - 1 - bottom)
+        return self.shape.apex_px is not None and deepest > 0.01 * max(height, width)
+
+    @property
+    def whole(self) -> bool:
+        """Whether no part of the outline lies inside the image."""
+        return self.seen == 0
 
     @property
     def quality(self) -> float:
@@ -162,7 +185,17 @@ def sector_from_image(frame: NDArray[Any], method: str = "intensity") -> SectorE
 def _estimate(clip: ClipStatistics) -> SectorEstimate:
     size = clip.mean.shape
     small = clip.shrunk(_FIT_PX)
+    if pure_noise(small):
+        raise SectorNotFound(
+            "neighbouring pixels are unrelated, as in pure noise; expected echoes: was the clip decoded?"
+        )
+    small = quieted(small)
     best = _best_fit(small)
+    if best.quality < _RIGHT_WAY_UP:
+        turned = _best_fit(small.upside_down())
+        if turned.shape.opening_rad > _FAN_RAD and turned.score > 1.1 * best.score:
+            evidence = turned.evidence.upside_down()
+            best = replace(turned, shape=turned.shape.upside_down(small.mean.shape[0]), evidence=evidence)
     seen = "nothing in it moves" if clip.frames > 1 else "it is a still"
     notes = [f"found from brightness alone: {seen}"] if best.evidence.static else []
     inside = best.shape.rasterise(small.mean.shape)
@@ -175,8 +208,10 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
     if reason:
         raise SectorNotFound(f"{reason}; expected one sector: crop to one, or draw it by hand.")
     whole = bool(inside.all())
-    quality = border_share(best.evidence) if whole else best.quality
-    if quality < (0.5 if whole else _UNSURE):
+    quality = best.quality
+    if whole:
+        quality = border_share(small, best.evidence) * (0.6 if best.evidence.static else 1.0)
+    if quality < (0.3 if whole else _UNSURE):
         raise SectorNotFound(
             f"no outline fits: the best one has quality {quality:.2f}; expected at least {_UNSURE}: "
             "draw this sector by hand."
@@ -185,7 +220,9 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
         notes.append("whole frame: no background")
     if doppler(small, inside):
         notes.append("colour inside, as of Doppler")
-    shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+    shape = SectorGeometry.whole_frame(size)
+    if not whole:
+        shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
     sector = without_overlay(shape.rasterise(size), clip, moves=not best.evidence.static)
     return SectorEstimate(sector, shape, round(quality, 4), "; ".join(notes))
 
@@ -193,33 +230,47 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
 def _best_fit(clip: ClipStatistics) -> _Candidate:
     """The candidate that edges and evidence support best, among three levels of sensitivity."""
     candidates: list[_Candidate] = []
+    reference, everywhere = None, False
     for motion, echo in _LEVELS:
         evidence = weigh(clip, motion, echo)
+        if reference is None:
+            if (evidence.weight > 0).mean() < _EVERYWHERE:
+                reference = evidence.weight
+            else:
+                everywhere = True
         for rough in search(evidence.weight):
             fine = refine(rough, evidence.response)
             if not evidence.static:
                 moving = clip.difference > motion
                 fine = settle(fine, moving, moving & (evidence.off > echo))
-            first, second = _judged(fine, evidence), _judged(rough, evidence)
+            first, second = _judged(fine, evidence, reference), _judged(rough, evidence, reference)
             # Refining moves onto edges; where it loses evidence it moved onto the wrong ones.
             kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
             candidates += [first] if kept else [first, second]
-        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence))
-    best = max(candidates, key=lambda c: c.score)
+        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, reference))
+        # Where echoes are everywhere, only an outline that shows much of itself beats the whole frame.
+        if everywhere:
+            candidates = [c for c in candidates if c.seen >= _LEAST_SEEN or c.whole]
+        best = max(candidates, key=lambda c: c.score)
+        if motion != _LEVELS[0][0] and best.quality > _SURE:
+            break
     return replace(best, shape=named(best.shape))
 
 
-def _judged(shape: SectorGeometry, evidence: Evidence) -> _Candidate:
+def _judged(shape: SectorGeometry, evidence: Evidence, reference: Plane | None) -> _Candidate:
     weight = evidence.weight
     sector = shape.rasterise(weight.shape)
     found = edges(shape, evidence.response, max(3, round(0.01 * max(weight.shape))))
-    positive = np.maximum(weight, 0)
-    total = max(float(positive.sum()), 1e-9)
     n = len(found.side)
+    gathered = min(
+        max(float(plane[sector].sum()) / max(float(np.maximum(plane, 0).sum()), 1e-9), -1.0)
+        for plane in ((weight,) if reference is None else (weight, reference))
+    )
     return _Candidate(
         shape,
         evidence,
         float(found.contrast_here.mean()) if n else _NO_EDGE,
         float((found.contrast_here > 0.5).mean()) if n else _NO_EDGE,
-        float(weight[sector].sum()) / total,
+        n,
+        gathered,
     )

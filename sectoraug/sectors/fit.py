@@ -15,8 +15,10 @@ from sectoraug.sectors.geometry import SectorGeometry
 
 Plane = NDArray[np.float32]
 
+_MIDDLE = 130  # beams of half a degree from the middle to the widest side
 _SEARCH_PX = 96  # longer side of the picture that the search runs on
 _MOST_STEPS = 25  # of 0.6% of the longer side: what is further off is not this side's edge
+_CUT_SHARE = 0.97  # of the evidence: a box around so much may be where a sector was cropped
 _FAINT = 0.15  # a response that counts as dark, beside which contrasts are measured
 
 
@@ -36,13 +38,26 @@ class Edges(NamedTuple):
 
 
 def search(evidence: Plane) -> list[SectorGeometry]:
-    """The ring segment and the rectangle inside which evidence (H, W) sums highest, on a coarse grid."""
+    """The shapes inside which evidence (H, W) sums highest, on a coarse grid.
+
+    An upright ring segment (alike on both sides, as sectors are, so that one side can lie in the dark), a
+    free one, and a rectangle.
+    """
     height, width = evidence.shape
     scale = min(1.0, _SEARCH_PX / max(height, width))
     small = cv2.resize(evidence, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    found = [_search_ring(small), _search_box(small)]
+    found = _search_rings(small)
+    box = _search_box(small)
+    if box is not None:
+        found.append(box)
+        cut = box.rasterise(small.shape)
+        positive = np.maximum(small, 0)
+        if not cut.all() and positive[cut].sum() > _CUT_SHARE * positive.sum():
+            # Straight cuts inside the image may go through a ring segment: beyond them nothing is known.
+            rings = _search_rings(np.where(cut, small, np.float32(0)))
+            found += [replace(ring, box_px=box.box_px) for ring in rings[:1]]
     factors = width / small.shape[1], height / small.shape[0]
-    return [shape.scaled(*factors) for shape in found if shape is not None]
+    return [shape.scaled(*factors) for shape in found]
 
 
 def named(shape: SectorGeometry) -> SectorGeometry:
@@ -251,6 +266,7 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
     start = np.array([*shape.apex_px, *shape.angles_rad, *shape.radii_px, np.log(shape.pixel_aspect)])
     unit = float(np.hypot(*(points.max(0) - points.min(0))))
     has_arc = counts[3] >= 10
+    straight = 300.0 if shape.upright else 3.0
 
     def residuals(p: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy = points[:, 0] - p[0], (points[:, 1] - p[1]) * np.exp(p[6])
@@ -266,7 +282,7 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
         )
         # Weak priors: pixels are square, what shows no edge stays, and sectors hang straight.
         prior = [(p[6] - 0) / (0.1 if has_arc else 0.001)]
-        prior += [(p[4] - start[4]) / unit * 3, (p[5] - start[5]) / unit * 3, (p[2] + p[3]) * 3]
+        prior += [(p[4] - start[4]) / unit * 3, (p[5] - start[5]) / unit * 3, (p[2] + p[3]) * straight]
         return np.concatenate([off * weight / tolerance_px, prior])
 
     scale = np.array([unit, unit, 1, 1, unit, unit, 1])
@@ -332,74 +348,88 @@ class _Polar:
         self.x, self.y = x, y
         self.penalty = 0.004 * float(e[e > 0].sum())
 
-    def best(self, apex: tuple[float, float], aspect: float) -> tuple[float, float, float, float, float]:
+    def best(self, apex: tuple[float, float], upright: bool) -> tuple[float, float, float, float, float]:
         """The highest sum, and top and bottom radius, start and end angle that give it."""
-        radius, angle = cv2.cartToPolar((self.y - apex[1]) * aspect, self.x - apex[0])
+        radius, angle = cv2.cartToPolar(self.y - apex[1], self.x - apex[0])
         # Angles run 0..2 pi, so the left half lies above pi.
         angle = np.where(angle > np.pi, angle - 2 * np.pi, angle)
-        step = 0.5
-        beams = np.rint(np.degrees(angle) / step).astype(np.intp).ravel() + 160
-        ok = (beams >= 0) & (beams <= 320)
+        step = 0.5  # degrees
+        beams = np.rint(np.degrees(angle) / step).astype(np.intp).ravel() + _MIDDLE
+        ok = (beams >= 0) & (beams <= 2 * _MIDDLE)
         rings = np.rint(radius).astype(np.intp).ravel()
         beams, rings, weights = beams[ok], rings[ok], self.weights[ok]
         if not len(rings):
             return 0.0, 0, 1, 0, 1
         n = int(rings.max()) + 1
-        low, high, first, last = 0, n - 1, 0, 320
+        low, high, first, last = 0, n - 1, 0, 2 * _MIDDLE
         value = 0.0
         for _ in range(3):
             inside = (rings >= low) & (rings <= high)
-            sums = np.bincount(beams[inside], weights[inside], 321)
-            value, first, last = _best_run(sums)
+            sums = np.bincount(beams[inside], weights[inside], 2 * _MIDDLE + 1)
+            if upright:
+                # From the middle beam outwards, both sides at once.
+                half = np.cumsum(sums[_MIDDLE:] + sums[_MIDDLE::-1]) - sums[_MIDDLE]
+                away = int(np.argmax(half))
+                first, last = _MIDDLE - away, _MIDDLE + away
+            else:
+                value, first, last = _best_run(sums)
             inside = (beams >= first) & (beams <= last)
             sums = np.bincount(rings[inside], weights[inside], n)
             value, low, high = _best_run(sums, self.penalty)
-        reach = n - 1 if high == n - 1 else high
         return (
             value,
             max(low - 0.5, 0.0),
-            reach + 0.5,
-            np.radians((first - 160 - 0.5) * step),
-            np.radians((last - 160 + 0.5) * step),
+            high + 0.5,
+            np.radians((first - _MIDDLE - 0.5) * step),
+            np.radians((last - _MIDDLE + 0.5) * step),
         )
 
 
-def _search_ring(e: Plane) -> SectorGeometry | None:
+def _search_rings(e: Plane) -> list[SectorGeometry]:
+    """The best upright ring segment, and the best one near it that need not be upright."""
     polar = _Polar(e)
     height, width = e.shape
     rows, columns = np.nonzero(e > 0)
     if len(rows) < 20:
-        return None
+        return []
     middle = float(np.median(columns))
     top = float(np.percentile(rows, 2))
     tall = float(np.percentile(rows, 98)) - top
     unit = max(height, width)
 
-    def loss(p: NDArray[np.float64]) -> float:
-        return -polar.best((p[0], p[1]), 1.0)[0]
+    def loss(apex: NDArray[np.float64], upright: bool) -> float:
+        if not -0.25 * width < apex[0] < 1.25 * width:
+            return 0.0  # a sector is seen from its front
+        return -polar.best((apex[0], apex[1]), upright)[0]
 
-    starts = [
-        (loss(np.array([x, top - up * tall])), x, top - up * tall)
-        for up in (0.0, 0.25, 0.7, 1.5, 4.0, 12.0)
-        for x in (middle - 0.1 * unit, middle, middle + 0.1 * unit)
-    ]
-    starts.sort()
-    best = (np.inf, np.zeros(2))
-    for _, x, y in starts[:2]:
+    def improved(x: float, y: float, upright: bool) -> tuple[float, float, float]:
         step = 0.06 * unit
-        simplex = np.array([(x, y), (x + step, y), (x, y - 2 * step)])
         done = minimize(
             loss,
-            simplex[0],
+            (x, y),
+            args=(upright,),
             method="Nelder-Mead",
-            options={"initial_simplex": simplex, "maxfev": 60, "xatol": 0.2, "fatol": 0.5},
+            options={
+                "initial_simplex": np.array([(x, y), (x + step, y), (x, y - 2 * step)]),
+                "maxfev": 50,
+                "xatol": 0.2,
+                "fatol": 0.5,
+            },
         )
-        if done.fun < best[0]:
-            best = (done.fun, done.x)
-    x, y = best[1]
-    value, r0, r1, a0, a1 = polar.best((x, y), 1.0)
-    if value <= 0:
-        return None
-    return SectorGeometry(
-        "curved", (-0.5, -0.5, width - 0.5, height - 0.5), (float(x), float(y)), (float(a0), float(a1)), (r0, r1)
+        return float(done.fun), float(done.x[0]), float(done.x[1])
+
+    starts = sorted(
+        (loss(np.array([x, top - up * tall]), True), x, top - up * tall)
+        for up in (0.0, 0.25, 0.7, 1.5, 4.0, 12.0)
+        for x in (middle - 0.1 * unit, middle, middle + 0.1 * unit)
     )
+    _, x, y = min(improved(x, y, True) for _, x, y in starts[:2])
+    found = []
+    for upright in (True, False):
+        if not upright:
+            _, x, y = improved(x, y, False)
+        value, r0, r1, a0, a1 = polar.best((x, y), upright)
+        if value > 0:
+            box = (-0.5, -0.5, width - 0.5, height - 0.5)
+            found.append(SectorGeometry("curved", box, (x, y), (float(a0), float(a1)), (r0, r1)))
+    return found

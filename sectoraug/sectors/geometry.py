@@ -82,6 +82,11 @@ class SectorGeometry:
         return self.angles_rad[1] - self.angles_rad[0]
 
     @property
+    def upright(self) -> bool:
+        """Whether it hangs straight down or stands straight up, alike on both sides of its apex (within half a degree)."""
+        return abs(sin((self.angles_rad[0] + self.angles_rad[1]) / 2)) < 0.00875
+
+    @property
     def depth_px(self) -> float:
         """From the top arc to the bottom arc, or from a rectangle's top to its bottom."""
         if self.apex_px is None:
@@ -99,9 +104,12 @@ class SectorGeometry:
         left, top, right, bottom = self.box_px
         inside = (x >= left) & (x <= right) & (y >= top) & (y <= bottom)
         if self.apex_px is not None:
-            radius, angle = self._polar(x, y)
+            across, along = self._beam_axes(x, y)
+            radius = np.hypot(across, along)
+            half = self.opening_rad / 2
             inside &= (radius >= self.radii_px[0]) & (radius <= self.radii_px[1])
-            inside &= np.abs(angle) <= self.opening_rad / 2
+            # The angle is at most half: without an arc tangent, which would cost most of the time.
+            inside &= np.abs(across) * cos(half) <= along * sin(half)
         return np.asarray(inside, np.bool_)
 
     def crop_box(self, size: tuple[int, int]) -> tuple[slice, slice]:
@@ -139,19 +147,29 @@ class SectorGeometry:
             pixel_aspect=self.pixel_aspect * across / down,
         )
 
+    def upside_down(self, height: int) -> SectorGeometry:
+        """The same sector after the image of this height was flipped top to bottom."""
+        left, top, right, bottom = self.box_px
+        box = left, height - 1 - bottom, right, height - 1 - top
+        if self.apex_px is None:
+            return replace(self, box_px=box)
+        start, end = self.angles_rad
+        apex = self.apex_px[0], height - 1 - self.apex_px[1]
+        return replace(self, box_px=box, apex_px=apex, angles_rad=(pi - end, pi - start))
+
     def polar_maps(self, depths: int, beams: int) -> tuple[Map, Map]:
         """Maps for `cv2.remap` that turn the image into a (depths, beams) picture along the beams.
 
         Row 0 is the top arc and the last row the bottom one, column 0 the left side and the last
         column the right one. Rectangles give their own pixels.
         """
-        depth, beam = (np.linspace(0, 1, n)[:, None].T for n in (depths, beams))
+        depth, beam = np.linspace(0, 1, depths)[:, None], np.linspace(0, 1, beams)
         if self.apex_px is None:
             left, top, right, bottom = self.box_px
             x = np.broadcast_to(left + beam * (right - left), (depths, beams))
-            y = np.broadcast_to(top + depth.T * (bottom - top), (depths, beams))
+            y = np.broadcast_to(top + depth * (bottom - top), (depths, beams))
         else:
-            radius = self.radii_px[0] + depth.T * self.depth_px
+            radius = self.radii_px[0] + depth * self.depth_px
             angle = self.angles_rad[0] + beam * self.opening_rad
             x = self.apex_px[0] + radius * np.sin(angle)
             y = self.apex_px[1] + radius * np.cos(angle) / self.pixel_aspect
@@ -193,12 +211,15 @@ class SectorGeometry:
 
     def _polar(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Radius, and angle from the middle beam in -pi..pi."""
+        across, along = self._beam_axes(x, y)
+        return np.hypot(across, along), np.arctan2(across, along)
+
+    def _beam_axes(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Distances from the apex across and along the middle beam, in pixel widths."""
         assert self.apex_px is not None
         middle = (self.angles_rad[0] + self.angles_rad[1]) / 2
         dx, dy = x - self.apex_px[0], (y - self.apex_px[1]) * self.pixel_aspect
-        across = dx * cos(middle) - dy * sin(middle)
-        along = dx * sin(middle) + dy * cos(middle)
-        return np.hypot(across, along), np.arctan2(across, along)
+        return dx * cos(middle) - dy * sin(middle), dx * sin(middle) + dy * cos(middle)
 
 
 def _numbers(values: Any, count: int, name: str) -> tuple[float, ...]:

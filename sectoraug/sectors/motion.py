@@ -35,6 +35,12 @@ class ClipStatistics:
     """At most 8 frames spread over the clip, each as it came and behind the grey one before it (for the
     first frame: itself)."""
 
+    def upside_down(self) -> ClipStatistics:
+        """The same, flipped top to bottom."""
+        samples = tuple((before[::-1], frame[::-1]) for before, frame in self.samples)
+        planes = (np.ascontiguousarray(p[::-1]) for p in (self.difference, self.mean, self.brightest))
+        return ClipStatistics(self.frames, *planes, samples)
+
     def shrunk(self, longest_px: int) -> ClipStatistics:
         """The same, with the longer side at most this long."""
         factor = longest_px / max(self.mean.shape)

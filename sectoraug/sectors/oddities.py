@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +15,15 @@ from sectoraug.sectors.motion import ClipStatistics
 
 # Speckle is several pixels wide, so neighbours are alike; electronic or simulated noise is not.
 _LEAST_LIKENESS = 0.2
+_LEAST_NOISE = 0.1  # grey levels of mean absolute difference
 _SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
 _GAP_SHARE = 0.01  # of the width: a gap between two views
-_SWEEP_SHARE = 0.3  # of the columns: less changing at a time is a sweep
+_SWEEP_SHARE = 0.3  # of the width: all that changes at a time lies within it in a sweep
 _COLOURED = 60  # grey levels between the strongest and the weakest channel
 
 
 def oddity(clip: ClipStatistics, evidence: Evidence, inside: NDArray[np.bool_], kind: str) -> str:
     """What is wrong with a picture whose best outline is `inside`, as the start of a sentence; or ""."""
-    if neighbour_likeness(clip, inside) < _LEAST_LIKENESS:
-        return "neighbouring pixels are unrelated, as in pure noise"
     second = _second_area(evidence, inside)
     if second:
         return second
@@ -30,13 +32,48 @@ def oddity(clip: ClipStatistics, evidence: Evidence, inside: NDArray[np.bool_], 
     return ""
 
 
-def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_]) -> float:
-    """Correlation of pixels with their neighbours below or beside, whichever is higher."""
-    grey = to_grey(_plane(clip.samples[-1][1])).astype(np.float32)
+def pure_noise(clip: ClipStatistics) -> bool:
+    """Whether neighbouring pixels have nothing to do with each other, though they differ."""
+    everywhere = np.ones(clip.mean.shape, np.bool_)
+    return bool(clip.brightest.std() > 0) and neighbour_likeness(clip, everywhere) < _LEAST_LIKENESS
+
+
+def quieted(clip: ClipStatistics) -> ClipStatistics:
+    """The clip without the noise of its background, if that is white as an analogue grabber's is.
+
+    Noise is measured where least moves; the echoes of a picture without background are not white, so
+    nothing is taken from them.
+    """
+    smooth = cv2.blur(clip.difference, (7, 7))
+    floor = float(np.percentile(smooth, 5))
+    if floor < _LEAST_NOISE or neighbour_likeness(clip, smooth <= 1.2 * floor, change=True) > _LEAST_LIKENESS:
+        return clip
+    # Three standard deviations of a mean of |differences|, and of the brightest of many.
+    most = floor * (1 + 3 * 0.75 / max(clip.frames - 1, 1) ** 0.5)
+    brightest = cv2.medianBlur(clip.brightest, 3).astype(np.float32) - 3 * floor
+    return replace(
+        clip,
+        difference=np.maximum(clip.difference - most, 0),
+        brightest=np.maximum(brightest, 0).astype(np.uint8),
+    )
+
+
+def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_], *, change: bool = False) -> float:
+    """Correlation of pixels with their neighbours below or beside, whichever is higher.
+
+    `change`: of what changes from a frame to the next, which leaves out all that stands still.
+    """
+    greys = [to_grey(_plane(frame)).astype(np.float32) for _, frame in clip.samples]
+    plane = greys[-1]
+    if change and clip.frames > 1:
+        pairs = zip(greys, clip.samples, strict=True)
+        plane = max(
+            (grey - before for grey, (before, _) in pairs), key=lambda apart: float(np.abs(apart).mean())
+        )
     found = 0.0
     for here, there in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
         both = inside[here] & inside[there]
-        a, b = grey[here][both], grey[there][both]
+        a, b = plane[here][both], plane[there][both]
         if len(a) > 10 and a.std() > 0 and b.std() > 0:
             found = max(found, float(np.corrcoef(a, b)[0, 1]))
     return found
@@ -57,13 +94,21 @@ def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
     large = np.flatnonzero((areas >= _SECOND_SHARE * areas.max(initial=1)) & (covered >= 0.8 * areas))
     if len(large) < 2:
         return ""
-    columns = np.isin(labels, large[large > 0]).any(0)
-    first, last = np.flatnonzero(columns)[[0, -1]]
-    empty = np.flatnonzero(~columns[first:last])
-    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
-    if max(len(run) for run in runs) >= max(2, _GAP_SHARE * len(columns)):
+    echoes = (evidence.weight > 0) & inside
+    if _gap(np.isin(labels, large).any(0)):
         return "two areas stand side by side, as in dual views"
+    # In a still a dark band may be a vessel or an eye; in a clip even those flicker somewhere.
+    if not evidence.static and _gap(echoes.any(1)):
+        return "one area stands above another, as above M-mode or spectral strips"
     return ""
+
+
+def _gap(full: NDArray[np.bool_]) -> bool:
+    """Whether there is a wide gap between the first and the last full row or column."""
+    first, last = np.flatnonzero(full)[[0, -1]]
+    empty = np.flatnonzero(~full[first:last])
+    runs = np.split(empty, np.flatnonzero(np.diff(empty) > 1) + 1)
+    return max(len(run) for run in runs) >= max(2, _GAP_SHARE * len(full))
 
 
 def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
@@ -86,15 +131,28 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
         scrolled.append(still > 0.5 and min(shifts) < 0.3 * still)
     if len(changing) < 3:
         return False
-    sweeps = np.median([part.mean() for part in changing]) < _SWEEP_SHARE
-    return bool(np.mean(scrolled) > 0.7 or (sweeps and np.any(changing, 0).mean() > 0.6))
+    if np.mean(scrolled) > 0.7:
+        return True
+    # A sweep changes a narrow band at a time, each time another one; a heart beats where it beats.
+    narrow = np.median([np.ptp(np.flatnonzero(part)) / len(part) for part in changing]) < _SWEEP_SHARE
+    apart = [(a & b).sum() < 0.2 * (a | b).sum() for a, b in pairwise(changing)]
+    return bool(narrow and np.mean(apart) > 0.7)
 
 
-def border_share(evidence: Evidence) -> float:
+def border_share(clip: ClipStatistics, evidence: Evidence) -> float:
     """Share of the frame's outermost pixels that speak for the sector, without the side with the least.
 
-    One side may lie in the dark: depth swallows sound.
+    One side may lie in the dark: depth swallows sound. 0 where more than two corners are flat or noise.
     """
+    height, width = evidence.weight.shape
+    corners = 0
+    for rows in (slice(None, height // 6), slice(-(height // 6), None)):
+        for columns in (slice(None, width // 6), slice(-(width // 6), None)):
+            corner = np.zeros((height, width), np.bool_)
+            corner[rows, columns] = True
+            corners += neighbour_likeness(clip, corner, change=not evidence.static) > _LEAST_LIKENESS
+    if corners < 2:
+        return 0.0
     echoes = cv2.morphologyEx((evidence.weight > 0).view(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9)))
     wide = max(2, round(0.02 * max(echoes.shape)))
     strips = echoes[:wide], echoes[-wide:], echoes[:, :wide], echoes[:, -wide:]

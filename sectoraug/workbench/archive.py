@@ -88,5 +88,5 @@ def _entries(job: Job, sources: Sequence[Source], engine: Engine) -> Iterator[En
                 source.name,
                 source.visit,
                 error=f"{source.name} ended its process twice; expected a clip that can be decoded: is it "
-                "damaged, or larger than the memory? Leave it out, or convert it.",
+                "damaged, larger than the memory, or slower than --timeout? Leave it out, or convert it.",
             )

@@ -46,6 +46,7 @@ Scheduler = Annotated[
     str | None,
     typer.Option(help="Address of a Dask scheduler whose workers see the same folders; else one is started."),
 ]
+Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a clip counts as one that hangs.")]
 Retry = Annotated[bool, typer.Option(help="Try those again that failed in a run before.")]
 Progress = Annotated[bool, typer.Option(help="Show a progress bar.")]
 # Those this process may use: in a container or a batch job fewer than the machine has.
@@ -60,11 +61,12 @@ def masks(
     engine: EngineName = "processes",
     workers: Workers = CORES,
     scheduler: Scheduler = None,
+    timeout: Timeout = 3600,
     retry_failed: Retry = False,
     folders_are_clips: Folders = False,
     progress: Progress = True,
 ) -> None:
-    """Find the sector of every clip: a PNG mask each, and one JSON line each in DIR/manifest.jsonl.
+    """Find the sector of every clip: a PNG mask each, and one JSON line each in manifest.jsonl.
 
     Stop it at any time; the same command goes on where it was.
     """
@@ -78,9 +80,7 @@ def masks(
         sources,
         others,
         out,
-        engine,
-        workers,
-        scheduler,
+        _engine(engine, workers, scheduler, timeout),
         quality_at_least,
         retry_failed,
         progress,
@@ -97,6 +97,7 @@ def apply(
     engine: EngineName = "processes",
     workers: Workers = CORES,
     scheduler: Scheduler = None,
+    timeout: Timeout = 3600,
     retry_failed: Retry = False,
     folders_are_clips: Folders = False,
     progress: Progress = True,
@@ -119,9 +120,7 @@ def apply(
         sources,
         others,
         out,
-        engine,
-        workers,
-        scheduler,
+        _engine(engine, workers, scheduler, timeout),
         quality_at_least,
         retry_failed,
         progress,
@@ -223,9 +222,7 @@ def _run(
     sources: list[Source],
     others: int,
     out: Path,
-    engine: str,
-    workers: int,
-    scheduler: str | None,
+    engine: Engine,
     quality_at_least: float,
     retry_failed: bool,
     progress: bool,
@@ -237,7 +234,7 @@ def _run(
             job,
             sources,
             out,
-            _engine(engine, workers, scheduler),
+            engine,
             quality_at_least=quality_at_least,
             retry_failed=retry_failed,
             progress=progress,
@@ -246,16 +243,17 @@ def _run(
     raise typer.Exit(1 if outcome.failed else 0)
 
 
-def _engine(name: str, workers: int, scheduler: str | None) -> Engine:
+def _engine(name: str, workers: int, scheduler: str | None, timeout: float) -> Engine:
     from sectoraug import checks
     from sectoraug.workbench.engines import with_dask, with_processes
 
-    checks.choice(name, ("processes", "dask"), "--engine")
-    if name == "dask":
-        return with_dask(workers, scheduler)
-    if scheduler is not None:
-        raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
-    return with_processes(workers)
+    with _one_sentence():
+        checks.choice(name, ("processes", "dask"), "--engine")
+        if name == "dask":
+            return with_dask(workers, scheduler, timeout)
+        if scheduler is not None:
+            raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
+    return with_processes(workers, timeout)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ died; such a clip may be innocent, so the caller gives it a second run alone.
 
 from __future__ import annotations
 
+import faulthandler
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from functools import partial
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 
@@ -25,11 +27,12 @@ Job = Callable[[Source, str], Entry]
 """Called with a source and the SHA-256 of its bytes."""
 Engine = Callable[[Job, Iterable[Source]], Iterator[tuple[Source, Entry | None]]]
 
+TIMEOUT_S = 3600.0
 _DASK_WINDOW = 1000  # clips known to the scheduler at a time
 
 
-def with_processes(workers: int) -> Engine:
-    """An engine of `workers` spawned processes."""
+def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
+    """An engine of `workers` spawned processes, each ended where a clip takes longer than `timeout_s`."""
 
     def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
         waiting = deque(sources)
@@ -38,7 +41,9 @@ def with_processes(workers: int) -> Engine:
                 min(workers, len(waiting)), multiprocessing.get_context("spawn"), _start_worker
             )
             try:
-                yield from _until_broken(pool, job, waiting, 2 * workers)
+                yield from _until_broken(
+                    pool, partial(attempt, timeout_s=timeout_s), job, waiting, 2 * workers
+                )
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -46,7 +51,11 @@ def with_processes(workers: int) -> Engine:
 
 
 def _until_broken(
-    pool: ProcessPoolExecutor, job: Job, waiting: deque[Source], window: int
+    pool: ProcessPoolExecutor,
+    attempt: Callable[[Job, Source], Entry],
+    job: Job,
+    waiting: deque[Source],
+    window: int,
 ) -> Iterator[tuple[Source, Entry | None]]:
     running: dict[Future[Entry], Source] = {}
     broken = False
@@ -79,8 +88,11 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def with_dask(workers: int, scheduler: str | None = None) -> Engine:
-    """An engine on the Dask cluster at `scheduler`, or on a new one of `workers` processes here."""
+def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIMEOUT_S) -> Engine:
+    """An engine on the Dask cluster at `scheduler`, or on a new one of `workers` processes here.
+
+    `timeout_s` is as for processes; the workers of a cluster should have one thread each.
+    """
     try:
         import dask
         from distributed import Client, KilledWorker, LocalCluster, as_completed
@@ -108,7 +120,7 @@ def with_dask(workers: int, scheduler: str | None = None) -> Engine:
             finished = as_completed()
             while waiting or running:
                 while waiting and len(running) < _DASK_WINDOW:
-                    future = client.submit(attempt, job, waiting[0], pure=False)
+                    future = client.submit(attempt, job, waiting[0], timeout_s, pure=False)
                     running[future.key] = waiting.popleft()
                     finished.add(future)
                 future = next(finished)
@@ -121,8 +133,11 @@ def with_dask(workers: int, scheduler: str | None = None) -> Engine:
     return run
 
 
-def attempt(job: Job, source: Source) -> Entry:
-    """Run a job in a worker; what it raises becomes the entry's error."""
+def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
+    """Run a job in a worker; what it raises becomes the entry's error.
+
+    A job that takes longer than `timeout_s` ends the process, even where a decoder hangs.
+    """
     import warnings
 
     import cv2
@@ -130,10 +145,14 @@ def attempt(job: Job, source: Source) -> Entry:
     cv2.setNumThreads(1)  # one core a worker
     digest = None
     try:
-        with warnings.catch_warnings():
+        with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # libraries' warnings quote headers
-            digest = sha256_of(Path(source.path))
-            return job(source, digest)
+            faulthandler.dump_traceback_later(timeout_s, exit=True, file=nowhere)
+            try:
+                digest = sha256_of(Path(source.path))
+                return job(source, digest)
+            finally:
+                faulthandler.cancel_dump_traceback_later()
     except Exception as error:
         return Entry(source.name, source.visit, digest, error=_sentence(error, source))
 
