@@ -26,6 +26,8 @@ MODULES = [
     "evidence.gradcam",
     "evidence.metric",
     "sectors.clips",
+    "workbench.review_journal",
+    "workbench.review_tiles",
 ]
 
 

@@ -128,6 +128,7 @@ class Server:
 
     guard: Guard
     listening: socket.socket
+    review: Review
 
     @property
     def address(self) -> str:
@@ -148,7 +149,10 @@ class Server:
             ws="none",
             timeout_graceful_shutdown=1,
         )
-        uvicorn.Server(config).run(sockets=[self.listening])
+        try:
+            uvicorn.Server(config).run(sockets=[self.listening])
+        finally:
+            self.review.sprites.close()
 
 
 def server(review: Review, port: int = 0) -> Server:
@@ -168,7 +172,7 @@ def server(review: Review, port: int = 0) -> Server:
     except OSError as error:
         listening.close()
         raise OSError(f"port {port} is taken; expected a free one: choose another --port.") from error
-    return Server(Guard(app, listening.getsockname()[1]), listening)
+    return Server(Guard(app, listening.getsockname()[1]), listening, review)
 
 
 def _app(review: Review) -> Starlette:

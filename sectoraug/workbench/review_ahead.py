@@ -6,7 +6,7 @@ import os
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sectoraug.workbench.review_tiles import PER_SPRITE, Mask, Tile, jpeg, small_tile_of, sprite_of
@@ -35,6 +35,8 @@ class Sprites:
         self._waited_for: Counter[int] = Counter()
         self._last = first
         self._changed = threading.Condition()
+        self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        self._closed = False
         threading.Thread(target=self._work, daemon=True).start()
 
     def get(self, index: int) -> Sprite:
@@ -51,22 +53,34 @@ class Sprites:
             self._ready.move_to_end(index)
             return self._ready[index]
 
+    def close(self) -> None:
+        """End the threads."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._threads.shutdown(cancel_futures=True)
+
     def _work(self) -> None:
-        with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-            while True:
-                with self._changed:
-                    while (index := self._next()) is None:
-                        self._changed.wait()
-                tiles = list(threads.map(small_tile_of, self.masks[index * PER_SPRITE :][:PER_SPRITE]))
-                picture = jpeg(sprite_of(tiles), _JPEG_QUALITY)
-                made = Sprite(picture, tuple(Tile(None, t.trouble, t.contours) for t in tiles))
-                with self._changed:
-                    self._ready[index] = made
-                    waited_for = +self._waited_for
-                    for old in [k for k in self._ready if k not in waited_for and k != index]:
-                        if len(self._ready) > _KEPT:
-                            del self._ready[old]
-                    self._changed.notify_all()
+        while True:
+            with self._changed:
+                while (index := self._next()) is None and not self._closed:
+                    self._changed.wait()
+            if index is None or self._closed:
+                return
+            try:
+                masks = self.masks[index * PER_SPRITE :][:PER_SPRITE]
+                tiles = list(self._threads.map(small_tile_of, masks))
+            except (CancelledError, RuntimeError):  # closed meanwhile
+                return
+            picture = jpeg(sprite_of(tiles), _JPEG_QUALITY)
+            made = Sprite(picture, tuple(Tile(None, t.trouble, t.contours) for t in tiles))
+            with self._changed:
+                self._ready[index] = made
+                waited_for = +self._waited_for
+                for old in [k for k in self._ready if k not in waited_for and k != index]:
+                    if len(self._ready) > _KEPT:
+                        del self._ready[old]
+                self._changed.notify_all()
 
     def _next(self) -> int | None:
         ahead = range(self._last, min(self._last + AHEAD + 1, self.n))

@@ -77,7 +77,7 @@ def tile_of(mask: Mask) -> Tile:
         if mask_digest(mask.file) != mask.digest:
             return Tile(None, "The mask has changed: start the review again.", [])
         contours = _contours(sector)
-    except (OSError, ValueError, TypeError):
+    except Exception:  # whatever a decoder raises, here and below; its words may hold names
         return Tile(None, "The mask is gone or damaged.", [])
     places = [place for place in mask.sources if place.exists()]
     if not places:
@@ -87,9 +87,9 @@ def tile_of(mask: Mask) -> Tile:
         if path is None:
             return Tile(None, "The clip has changed since.", contours)
         frame = _middle(sa.iter_clip(path), mask.entry.frames)
-    except Exception:  # whatever a decoder raises; its words may hold names
+    except Exception:
         return Tile(None, "The clip cannot be read.", contours)
-    if frame.shape[:2] != sector.shape:
+    if not frame.shape[:2] == sector.shape == tuple(mask.entry.size or ()):
         return Tile(None, "The mask is of another size.", contours)
     return Tile(stretched(frame), "", contours)
 
