@@ -149,10 +149,8 @@ class Server:
             ws="none",
             timeout_graceful_shutdown=1,
         )
-        try:
+        with self.review.sprites:
             uvicorn.Server(config).run(sockets=[self.listening])
-        finally:
-            self.review.sprites.close()
 
 
 def server(review: Review, port: int = 0) -> Server:

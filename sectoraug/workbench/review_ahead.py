@@ -26,7 +26,7 @@ class Sprite:
 
 
 class Sprites:
-    """Sprites of masks, made by a thread; `get` waits for one."""
+    """Sprites of masks, made by threads inside a `with` block; `get` waits for one."""
 
     def __init__(self, masks: Sequence[Mask], first: int = 0) -> None:
         self.masks = masks
@@ -36,8 +36,12 @@ class Sprites:
         self._last = first
         self._changed = threading.Condition()
         self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        self._worker = threading.Thread(target=self._work)
         self._closed = False
-        threading.Thread(target=self._work, daemon=True).start()
+
+    def __enter__(self) -> Sprites:
+        self._worker.start()
+        return self
 
     def get(self, index: int) -> Sprite:
         """The sprite of masks `index * PER_SPRITE` and on; raises IndexError where there is none."""
@@ -48,17 +52,19 @@ class Sprites:
             self._waited_for[index] += 1
             self._changed.notify_all()
             while index not in self._ready:
+                if self._closed:
+                    raise RuntimeError("the sprites are closed")
                 self._changed.wait()
             self._waited_for[index] -= 1
             self._ready.move_to_end(index)
             return self._ready[index]
 
-    def close(self) -> None:
-        """End the threads."""
+    def __exit__(self, *exc: object) -> None:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._threads.shutdown(cancel_futures=True)
+        self._worker.join()
 
     def _work(self) -> None:
         while True:

@@ -102,15 +102,15 @@ class Guard:
 def _query_token(scope: Scope) -> str:
     if scope["method"] != "GET" or scope["path"] != "/":
         return ""
-    return parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+    return str(parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0])
 
 
 def _cookie(header: str, name: str) -> str:
     try:
-        cookies: SimpleCookie = SimpleCookie(header)
+        morsel = SimpleCookie(header).get(name)
     except CookieError:
         return ""
-    return str(cookies[name].value) if name in cookies else ""
+    return "" if morsel is None else str(morsel.value)
 
 
 def _start(status: int) -> dict[str, Any]:
