@@ -35,7 +35,9 @@ class Sprites:
         self._waited_for: Counter[int] = Counter()
         self._last = first
         self._changed = threading.Condition()
-        self._threads = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+        self._threads = ThreadPoolExecutor(
+            max(1, min(4, (os.cpu_count() or 1) // 2))
+        )  # the browser needs some, too
         self._worker = threading.Thread(target=self._work)
         self._closed = False
 
