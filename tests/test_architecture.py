@@ -14,12 +14,11 @@ import sectoraug as sa
 PACKAGE = Path(sa.__file__).parent
 LAYERS = [
     ["checks"],
-    ["swap", "fills", "draws", "progress"],
+    ["swap", "fills", "draws", "progress", "sectors", "sectors.geometry"],
     [
         "images",
         "pool_folder",
         "pool",
-        "sectors",
         "sectors.clips",
         "sectors.clips_arrays",
         "sectors.clips_dicom",
@@ -27,6 +26,12 @@ LAYERS = [
         "sectors.clips_nifti",
         "sectors.clips_video",
         "sectors.motion",
+        "sectors.evidence",
+        "sectors.oddities",
+        "sectors.outline",
+        "sectors.search",
+        "sectors.fit",
+        "sectors.finder",
         "evidence",
         "evidence.focus",
         "phantom",

@@ -26,6 +26,8 @@ MODULES = [
     "evidence.gradcam",
     "evidence.metric",
     "sectors.clips",
+    "sectors.geometry",
+    "sectors.finder",
     "workbench.review_journal",
     "workbench.review_tiles",
 ]

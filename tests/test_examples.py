@@ -101,3 +101,11 @@ def test_train_resnet18_on_layouts_of_real_data(tmp_path: Path, layout: str) -> 
     table = (tmp_path / "out" / "table.md").read_text()
     assert "| backmix f=1 | i.d. |" in table
     assert ("| backmix f=1 | o.o.d. |" in table) == (layout == "folder")
+
+
+def test_plot_sectors(tmp_path: Path) -> None:
+    said = run("plot_sectors.py", "--out", tmp_path)
+    assert "real clip, fan: phased, quality 0.9" in said
+    assert "noise, fan: refused: neighbouring pixels are unrelated" in said
+    assert "side by side, fan: refused: two areas stand side by side" in said
+    assert cv2.imread(str(tmp_path / "sectors.png")).std() > 10

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.sectors.fit import refine, search
+from sectoraug.sectors.fit import refine
 from sectoraug.sectors.motion import mean_absolute_difference, threshold_region
+from sectoraug.sectors.search import search
 
 pydicom = pytest.importorskip("pydicom")
 
@@ -142,6 +143,20 @@ def test_frames_may_come_one_by_one_in_memory_that_is_used_again() -> None:
     assert (whole.geometry, whole.quality, whole.note) == (streamed.geometry, streamed.quality, streamed.note)
     in_colour = sa.sector_from_clip(np.repeat(clip[..., None], 3, 3))
     assert iou(in_colour.sector, whole.sector) > 0.99
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 5), (17, 31)])
+def test_odd_sizes_and_strides_are_answered_or_refused(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    grain = rng.integers(0, 256, (4, *size), dtype=np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 255, size[1]).astype(np.uint8), (4, *size))
+    for frames in (grain, ramp, grain[:, ::-1, ::-1], np.zeros_like(grain), grain // 255 * 255):
+        try:
+            found = sa.sector_from_clip(frames)
+        except sa.SectorNotFound:
+            continue
+        assert found.sector.shape == size
+        assert 0 <= found.quality <= 1
 
 
 def test_memory_does_not_grow_with_the_clip() -> None:

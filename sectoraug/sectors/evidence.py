@@ -36,8 +36,13 @@ class Evidence(NamedTuple):
 
     def upside_down(self) -> Evidence:
         """The same, flipped top to bottom."""
-        planes = (np.ascontiguousarray(plane[::-1]) for plane in self[:4])
-        return Evidence(*planes, self.moving_share)
+        return Evidence(
+            np.ascontiguousarray(self.weight[::-1]),
+            np.ascontiguousarray(self.response[::-1]),
+            np.ascontiguousarray(self.off[::-1]),
+            np.ascontiguousarray(self.solid[::-1]),
+            self.moving_share,
+        )
 
     @property
     def static(self) -> bool:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
-from sectoraug.sectors.evidence import Evidence, without_overlay, weigh
-from sectoraug.sectors.fit import edges, named, refine, search, settle
+from sectoraug.sectors.evidence import Evidence, weigh, without_overlay
+from sectoraug.sectors.fit import named, refine, settle
 from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
 from sectoraug.sectors.motion import (
     ClipStatistics,
     clip_statistics,
@@ -22,6 +21,9 @@ from sectoraug.sectors.motion import (
     hull_region,
     threshold_region,
 )
+from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
+from sectoraug.sectors.outline import LEFT_CUT, edges
+from sectoraug.sectors.search import search
 
 Plane = NDArray[np.float32]
 
@@ -69,6 +71,8 @@ class _Candidate:
     """Mean over the visible outline, -1..1."""
     supported: float
     """Share of the visible outline where the inside responds thrice as much as the outside."""
+    cuts_supported: float
+    """The same, of straight cuts alone."""
     seen: int
     """Samples of the outline that lie inside the image, of 48 a side."""
     gathered: float
@@ -78,16 +82,28 @@ class _Candidate:
     @property
     def score(self) -> float:
         """What the best candidate has most of; between equals the simpler shape wins."""
-        simple = 1.03 if self.shape.upright else 1.0
-        return self.contrast * self.gathered * (simple if not self.cut else 0.88)
+        if self.cut:
+            return self.contrast * self.gathered * (0.93 if self.plausible_cut else 0.5)
+        return self.contrast * self.gathered * (1.03 if self.shape.upright else 1.0)
 
     @property
     def cut(self) -> bool:
         """Whether straight cuts inside the image go through a ring segment."""
+        return self.shape.apex_px is not None and max(self._cut_depths) > 0.01
+
+    @property
+    def plausible_cut(self) -> bool:
+        """A crop shows along most of its length; and a trapezoid that is cut on its sides is a rectangle."""
+        upright_sides = self.shape.opening_rad < _FAN_RAD and max(self._cut_depths[::2]) > 0.01
+        return self.cuts_supported > 0.6 and not upright_sides
+
+    @property
+    def _cut_depths(self) -> tuple[float, float, float, float]:
+        """How far inside the image the box's left, top, right and bottom lie, in longer sides."""
         height, width = self.evidence.weight.shape
         left, top, right, bottom = self.shape.box_px
-        deepest = max(left, top, width - 1 - right, height - 1 - bottom)
-        return self.shape.apex_px is not None and deepest > 0.01 * max(height, width)
+        unit = max(height, width)
+        return left / unit, top / unit, (width - 1 - right) / unit, (height - 1 - bottom) / unit
 
     @property
     def whole(self) -> bool:
@@ -261,7 +277,7 @@ def _judged(shape: SectorGeometry, evidence: Evidence, reference: Plane | None) 
     weight = evidence.weight
     sector = shape.rasterise(weight.shape)
     found = edges(shape, evidence.response, max(3, round(0.01 * max(weight.shape))))
-    n = len(found.side)
+    n, cuts = len(found.side), found.side >= LEFT_CUT
     gathered = min(
         max(float(plane[sector].sum()) / max(float(np.maximum(plane, 0).sum()), 1e-9), -1.0)
         for plane in ((weight,) if reference is None else (weight, reference))
@@ -271,6 +287,7 @@ def _judged(shape: SectorGeometry, evidence: Evidence, reference: Plane | None) 
         evidence,
         float(found.contrast_here.mean()) if n else _NO_EDGE,
         float((found.contrast_here > 0.5).mean()) if n else _NO_EDGE,
+        float((found.contrast_here[cuts] > 0.5).mean()) if cuts.any() else 1.0,
         n,
         gathered,
     )

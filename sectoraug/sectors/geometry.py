@@ -83,7 +83,7 @@ class SectorGeometry:
 
     @property
     def upright(self) -> bool:
-        """Whether it hangs straight down or stands straight up, alike on both sides of its apex (within half a degree)."""
+        """Whether it hangs or stands straight, alike on both sides of its apex (within half a degree)."""
         return abs(sin((self.angles_rad[0] + self.angles_rad[1]) / 2)) < 0.00875
 
     @property

@@ -37,28 +37,31 @@ class ClipStatistics:
 
     def upside_down(self) -> ClipStatistics:
         """The same, flipped top to bottom."""
-        samples = tuple((before[::-1], frame[::-1]) for before, frame in self.samples)
-        planes = (np.ascontiguousarray(p[::-1]) for p in (self.difference, self.mean, self.brightest))
-        return ClipStatistics(self.frames, *planes, samples)
+        return ClipStatistics(
+            self.frames,
+            np.ascontiguousarray(self.difference[::-1]),
+            np.ascontiguousarray(self.mean[::-1]),
+            np.ascontiguousarray(self.brightest[::-1]),
+            tuple((before[::-1], frame[::-1]) for before, frame in self.samples),
+        )
 
     def shrunk(self, longest_px: int) -> ClipStatistics:
         """The same, with the longer side at most this long."""
         factor = longest_px / max(self.mean.shape)
         if factor >= 1:
             return self
-        size = tuple(max(1, round(side * factor)) for side in self.mean.shape[::-1])
-        difference, mean, brightest = (
-            cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-            for plane in (self.difference, self.mean, self.brightest)
+        width, height = (max(1, round(side * factor)) for side in self.mean.shape[::-1])
+
+        def smaller(plane: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))
+
+        return ClipStatistics(
+            self.frames,
+            smaller(self.difference),
+            smaller(self.mean),
+            smaller(self.brightest),
+            tuple((smaller(before), smaller(frame)) for before, frame in self.samples),
         )
-        samples = tuple(
-            (
-                cv2.resize(before, size, interpolation=cv2.INTER_AREA),
-                cv2.resize(frame, size, interpolation=cv2.INTER_AREA),
-            )
-            for before, frame in self.samples
-        )
-        return ClipStatistics(self.frames, difference, mean, brightest, samples)
 
 
 def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
@@ -77,16 +80,18 @@ def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
         )
     samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
     count, stride = 0, 1
+    shape: tuple[int, ...] = ()
     for frame in frames:
         grey = _grey(frame)
         if count == 0:
-            total, difference = np.zeros(grey.shape, np.float32), np.zeros(grey.shape, np.float32)
-            brightest, apart = grey.copy(), np.empty_like(grey)
-            samples.append((grey.copy(), np.array(frame)))
-        elif grey.shape != total.shape:
+            shape = grey.shape
+            total, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+            brightest, apart, previous = grey.copy(), np.empty_like(grey), grey.copy()
+            samples.append((previous, np.array(frame)))
+        elif grey.shape != shape:
             raise ValueError(
-                f"frame {count} is {checks.describe(frame)} after frames of {total.shape[0]} x "
-                f"{total.shape[1]} pixels; expected one size: split the clip where it changes."
+                f"frame {count} is {checks.describe(frame)} after frames of {shape[0]} x {shape[1]} pixels; "
+                "expected one size: split the clip where it changes."
             )
         else:
             cv2.absdiff(grey, previous, dst=apart)
@@ -96,13 +101,15 @@ def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
                 samples.append((previous, np.array(frame)))
                 if len(samples) > _SAMPLES:
                     samples, stride = samples[::2], 2 * stride
+            # A caller may reuse the memory of its frames.
+            previous = grey.copy() if np.may_share_memory(grey, frame) else grey
         cv2.accumulate(grey, total)
-        # A caller may reuse the memory of its frames.
-        previous = grey.copy() if np.may_share_memory(grey, frame) else grey
         count += 1
     if count == 0:
         raise ValueError("frames is empty; expected one frame or more: was the clip decoded?")
-    return ClipStatistics(count, difference / max(count - 1, 1), total / count, brightest, tuple(samples))
+    difference /= max(count - 1, 1)
+    total /= count
+    return ClipStatistics(count, difference, total, brightest, tuple(samples))
 
 
 def _grey(frame: Any) -> NDArray[np.uint8]:
@@ -112,7 +119,8 @@ def _grey(frame: Any) -> NDArray[np.uint8]:
             f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
             "frame.astype(np.uint8)."
         )
-    return to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame)
+    # Contiguous, as OpenCV writes into nothing else.
+    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
 
 
 def mean_absolute_difference(frames: Iterable[Any]) -> Plane:

@@ -19,6 +19,7 @@ _LEAST_NOISE = 0.1  # grey levels of mean absolute difference
 _SECOND_SHARE = 0.25  # of the largest piece: from here on a second one is an area of its own
 _GAP_SHARE = 0.01  # of the width: a gap between two views
 _SWEEP_SHARE = 0.3  # of the width: all that changes at a time lies within it in a sweep
+_FARTHEST_PX = 12  # that a strip scrolls from a frame to the next
 _COLOURED = 60  # grey levels between the strongest and the weakest channel
 
 
@@ -95,10 +96,10 @@ def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
     if len(large) < 2:
         return ""
     echoes = (evidence.weight > 0) & inside
-    if _gap(np.isin(labels, large).any(0)):
+    if _gap(np.asarray(np.isin(labels, large).any(0))):
         return "two areas stand side by side, as in dual views"
     # In a still a dark band may be a vessel or an eye; in a clip even those flicker somewhere.
-    if not evidence.static and _gap(echoes.any(1)):
+    if not evidence.static and _gap(np.asarray(echoes.any(1))):
         return "one area stands above another, as above M-mode or spectral strips"
     return ""
 
@@ -116,6 +117,8 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
         return False
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     crop = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if columns[-1] - columns[0] < 4 * _FARTHEST_PX:
+        return False
     scrolled, changing = [], []
     for before, frame in clip.samples[1:]:
         old = before[crop].astype(np.int16)
@@ -126,8 +129,8 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
             continue  # a frame shown twice
         changing.append(columns_changing)
         still = apart.mean()
-        shifts = [np.abs(new[:, :-k] - old[:, k:]).mean() for k in range(1, 13)]
-        shifts += [np.abs(new[:, k:] - old[:, :-k]).mean() for k in range(1, 13)]
+        shifts = [np.abs(new[:, :-k] - old[:, k:]).mean() for k in range(1, _FARTHEST_PX + 1)]
+        shifts += [np.abs(new[:, k:] - old[:, :-k]).mean() for k in range(1, _FARTHEST_PX + 1)]
         scrolled.append(still > 0.5 and min(shifts) < 0.3 * still)
     if len(changing) < 3:
         return False
@@ -167,7 +170,7 @@ def doppler(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     pixels = frame[inside]
     coloured = (pixels.max(1).astype(np.int16) - pixels.min(1)) > _COLOURED
     bright = pixels.max(1) > _COLOURED
-    return bool(0.005 < coloured.mean() and coloured.sum() < 0.9 * bright.sum())
+    return bool(coloured.mean() > 0.005 and coloured.sum() < 0.9 * bright.sum())
 
 
 def _plane(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
