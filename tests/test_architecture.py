@@ -70,6 +70,11 @@ LAYERS = [
         "workbench.masked_dicom",
         "workbench.masks",
         "workbench.out_folder",
+        "workbench.review",
+        "workbench.review_ahead",
+        "workbench.review_guard",
+        "workbench.review_journal",
+        "workbench.review_tiles",
         "workbench.sources",
     ],
 ]

@@ -32,6 +32,8 @@ MODULES = [
     "sectors.clips",
     "sectors.geometry",
     "sectors.finder",
+    "workbench.review_journal",
+    "workbench.review_tiles",
 ]
 
 

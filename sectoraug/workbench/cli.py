@@ -37,6 +37,9 @@ Inputs = Annotated[
 Masks = Annotated[Path, typer.Argument(metavar="DIR", help="What `sectoraug masks --out DIR` has written.")]
 Folders = Annotated[bool, typer.Option(help="Take a folder of stills for one clip, and not each still.")]
 Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a sector that counts as good.")]
+Reviewed = Annotated[
+    bool, typer.Option(help="Take only sectors that `sectoraug review` sorted in; those sorted out never.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.", show_default="one a core")]
 EngineName = Annotated[str, typer.Option(metavar="processes|dask", help="Processes here, or a Dask cluster.")]
 Scheduler = Annotated[
@@ -90,6 +93,7 @@ def apply(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the masked copies and their manifest, yours only.")],
     quality_at_least: Cut = 0.5,
+    reviewed_only: Reviewed = False,
     engine: EngineName = "processes",
     workers: Workers = CORES,
     scheduler: Scheduler = None,
@@ -109,7 +113,7 @@ def apply(
     with _one_sentence():
         read_entries(masks)
     sources, others = _sources(inputs, [masks, out], folders_are_clips)
-    job = MaskClip(str(masks.absolute()), str(out.absolute()), quality_at_least)
+    job = MaskClip(str(masks.absolute()), str(out.absolute()), quality_at_least, reviewed_only)
     _run(
         "copies",
         job,
@@ -135,6 +139,7 @@ def pool(
         str, typer.Option(metavar="stretch|pad|raise", help="How to fit the size.")
     ] = "stretch",
     quality_at_least: Cut = 0.5,
+    reviewed_only: Reviewed = False,
     folders_are_clips: Folders = False,
     progress: Progress = True,
 ) -> None:
@@ -152,6 +157,7 @@ def pool(
             grey=not colour,
             resize=resize,
             quality_at_least=quality_at_least,
+            reviewed_only=reviewed_only,
             progress=progress,
         )
     for sentence in built.skipped:
@@ -164,6 +170,43 @@ def pool(
         ("pool", out),
     )
     typer.echo("\n".join(f"{name:<28}{value}" for name, value in rows))
+
+
+@app.command()
+def review(
+    masks: Masks,
+    moved_to: Annotated[
+        list[Path] | None, typer.Option(help="A folder given to `masks`, if it is elsewhere now. Repeatable.")
+    ] = None,
+    default: Annotated[
+        str | None,
+        typer.Option(
+            metavar="in|out",
+            help="What turning a page counts untouched masks as.",
+            show_default="as the last time, at first in",
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 0,
+    listed: Annotated[
+        str | None, typer.Option("--list", metavar="in|out", help="Print the clips sorted so, and no page.")
+    ] = None,
+) -> None:
+    """Sort masks in or out on a page of this machine; decisions go to DIR/review.jsonl.
+
+    Stop it at any time; the same command goes on where it was.
+    """
+    from sectoraug import checks
+    from sectoraug.workbench.review import Review, server
+    from sectoraug.workbench.review_journal import VERDICTS, listing
+
+    with _one_sentence():
+        if listed is not None:
+            for name in listing(masks, checks.choice(listed, VERDICTS, "--list")):
+                typer.echo(os.fsencode(name))  # names of files need not be text
+            return
+        page = server(Review(masks, moved_to or [], default), port)
+        typer.echo(f"Open {page.address}\nWho has this address sees patients' pictures. Ctrl-C ends.")
+        page.run()
 
 
 def _sources(inputs: list[Path], leave_out: list[Path], folders_are_clips: bool) -> tuple[list[Source], int]:

@@ -24,6 +24,7 @@ def build_pool(
     grey: bool = True,
     resize: str = "stretch",
     quality_at_least: float = 0.5,
+    reviewed_only: bool = False,
     progress: bool = True,
 ) -> sa.BackgroundPool:
     """Build a pool in a new folder, from `frames` evenly spaced frames of each clip that has a good sector.
@@ -31,7 +32,8 @@ def build_pool(
     Clips are read one at a time; those that give no donor are named in the pool's `skipped`.
     """
     streams = (
-        (source.name, partial(_donors, masks, source, frames, grey, quality_at_least)) for source in sources
+        (source.name, partial(_donors, masks, source, frames, grey, quality_at_least, reviewed_only))
+        for source in sources
     )
     return sa.BackgroundPool.from_streams(
         streams, len(sources), size, folder, resize=resize, skip_invalid=True, progress=progress
@@ -39,9 +41,10 @@ def build_pool(
 
 
 def _donors(
-    masks: Path, source: Source, frames: int, grey: bool, quality_at_least: float
+    masks: Path, source: Source, frames: int, grey: bool, quality_at_least: float, reviewed_only: bool
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    sector, found = kept_sector(masks, sha256_of(Path(source.path)), source.name, quality_at_least)
+    sha256 = sha256_of(Path(source.path))
+    sector, found = kept_sector(masks, sha256, source.name, quality_at_least, reviewed_only)
     chosen = set(np.linspace(0, (found.frames or 1) - 1, frames).round().astype(int).tolist())
     for index, frame in enumerate(sa.iter_clip(source.path, grey)):
         if index in chosen:

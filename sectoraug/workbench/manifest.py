@@ -36,6 +36,8 @@ class Entry:
     """Of the sector, 0..1."""
     note: str = ""
     """What else is known about the sector."""
+    path: str | None = None
+    """Where the source was, absolute, for looking at it again; only in what `masks` writes."""
     error: str | None = None
     """Why nothing was written, in one sentence."""
 

@@ -37,9 +37,12 @@ class MaskClip:
     masks: str
     folder: str
     quality_at_least: float
+    reviewed_only: bool = False
 
     def __call__(self, source: Source, sha256: str) -> Entry:
-        sector, found = kept_sector(Path(self.masks), sha256, source.name, self.quality_at_least)
+        sector, found = kept_sector(
+            Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only
+        )
         assert found.frames is not None
         path = Path(source.path)
         suffix, write = _writer_for(path, found.frames)

@@ -15,6 +15,8 @@ import sectoraug as sa
 from sectoraug.images import read_sector
 from sectoraug.workbench.manifest import NAME, Entry, read_entries
 from sectoraug.workbench.out_folder import whole_file
+from sectoraug.workbench.review_journal import NAME as JOURNAL
+from sectoraug.workbench.review_journal import Journal, verdict_on
 from sectoraug.workbench.sources import Source
 
 
@@ -41,19 +43,19 @@ class FindSector:
             geometry=None if estimate.geometry is None else estimate.geometry.to_dict(),
             quality=round(float(estimate.quality), 4),
             note=estimate.note,
+            path=source.path,
         )
 
 
 def kept_sector(
-    folder: Path, sha256: str, name: str, quality_at_least: float
+    folder: Path, sha256: str, name: str, quality_at_least: float, reviewed_only: bool = False
 ) -> tuple[NDArray[np.uint8], Entry]:
     """The sector (H, W), 1 inside, that a `masks` run keeps for the file of that digest, and its entry.
 
-    `name` is what errors call the file. Raises ValueError or OSError unless there is one of that quality that
-    leaves some background.
+    `name` is what errors call the file. Raises ValueError or OSError unless there is one that leaves some
+    background and that a person sorted in, or of that quality if nobody sorted it (but for `reviewed_only`).
     """
-    about = (folder / NAME).stat() if (folder / NAME).exists() else None
-    entry = _by_digest(folder, about and (about.st_size, about.st_mtime_ns)).get(sha256)
+    entry = _by_digest(folder, _state_of(folder / NAME)).get(sha256)
     if entry is None:
         raise ValueError(
             f"{name} has no entry in {folder}; expected a run of `sectoraug masks` over this very file: run "
@@ -64,7 +66,18 @@ def kept_sector(
             f"{name} has an entry in {folder} without a sector; expected one: its error says why, leave the "
             "clip out or draw its sector by hand."
         )
-    if not entry.quality >= quality_at_least:
+    verdict = verdict_on(entry, folder, _journal(folder, _state_of(folder / JOURNAL)))
+    if verdict == "out":
+        raise ValueError(
+            f"{name} has a sector that was sorted out; expected one sorted in: leave the clip out, or draw "
+            "its sector by hand."
+        )
+    if verdict is None and reviewed_only:
+        raise ValueError(
+            f"{name} has a sector that nobody has sorted; expected one sorted in: run `sectoraug review` "
+            "first."
+        )
+    if verdict is None and not entry.quality >= quality_at_least:
         raise ValueError(
             f"{name} has a sector of quality {entry.quality:.2f}; expected at least {quality_at_least:g}: "
             "look at the mask, and if it is right lower --quality-at-least and add --retry-failed."
@@ -86,6 +99,18 @@ def kept_sector(
 @lru_cache(maxsize=1)
 def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
     return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
+
+
+@lru_cache(maxsize=1)
+def _journal(folder: Path, state: object) -> Journal:
+    return Journal(folder)
+
+
+def _state_of(file: Path) -> object:
+    if not file.exists():
+        return None
+    about = file.stat()
+    return about.st_size, about.st_mtime_ns
 
 
 class _Counted(Iterator[NDArray[np.uint8]]):

@@ -45,7 +45,7 @@ def find_sources(
         for path in [top] if top.is_file() else _walk(top, shut, folders_are_clips):
             if top.is_file() or path.is_dir() or _may_be_clip(path):
                 name = path.name if path == top else path.relative_to(top).as_posix()
-                sources.setdefault(str(path), Source(str(path), name, _visit(path)))
+                sources.setdefault(str(path), Source(str(path), name, visit_of(path)))
             else:
                 others += 1
     return list(sources.values()), others
@@ -80,7 +80,8 @@ def _walk(top: Path, shut: set[Path], folders_are_clips: bool) -> Iterator[Path]
         yield from (here / file for file in sorted(files) if not file.startswith(".") and file != "DICOMDIR")
 
 
-def _visit(path: Path) -> str:
+def visit_of(path: Path) -> str:
+    """A digest of a clip's path, size and time of change, of every still where it is a folder."""
     parts = [str(path)]
     for file in stills_of(path) if path.is_dir() else [path]:
         about = file.stat()
