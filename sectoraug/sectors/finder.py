@@ -21,7 +21,7 @@ from sectoraug.sectors.motion import (
     hull_region,
     threshold_region,
 )
-from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted
+from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted, several_areas
 from sectoraug.sectors.outline import LEFT_CUT, edges
 from sectoraug.sectors.search import search
 
@@ -230,8 +230,8 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
         quality = border_share(small, best.evidence) * (0.6 if best.evidence.static else 1.0)
     if quality < (0.3 if whole else _UNSURE):
         raise SectorNotFound(
-            f"no outline fits: the best one has quality {quality:.2f}; expected at least {_UNSURE}: "
-            "draw this sector by hand."
+            f"no outline fits{several_areas(best.evidence)}: the best one has quality {quality:.2f}; "
+            f"expected at least {_UNSURE}: draw this sector by hand."
         )
     if whole:
         notes.append("whole frame: no background")

@@ -94,11 +94,13 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
         return np.concatenate([off * weight / tolerance_px, prior])
 
     scale = np.array([unit, unit, 1, 1, unit, unit, 1])
-    # No picture is stretched by more than 4:3 turned into 1:1; what asks for more has lost its edges.
-    most = np.array([np.inf] * 6 + [_MOST_STRETCH])
-    start[6] = np.clip(start[6], -_MOST_STRETCH, _MOST_STRETCH)
-    done = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25, bounds=(-most, most))
-    p = done.x
+    p = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25).x
+    if abs(p[6]) > _MOST_STRETCH:
+        # No picture is stretched by more than 4:3 turned into 1:1; what asks for more has lost its edges.
+        most = np.array([np.inf] * 6 + [_MOST_STRETCH])
+        start[6] = np.clip(start[6], -_MOST_STRETCH, _MOST_STRETCH)
+        bounds = (-most, most)
+        p = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25, bounds=bounds).x
     try:
         return replace(
             shape,

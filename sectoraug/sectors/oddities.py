@@ -80,6 +80,14 @@ def neighbour_likeness(clip: ClipStatistics, inside: NDArray[np.bool_], *, chang
     return found
 
 
+def several_areas(evidence: Evidence) -> str:
+    """What may keep an outline from fitting: large areas apart from each other; or ""."""
+    sizes = cv2.connectedComponentsWithStats(evidence.solid.view(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    if (sizes >= _SECOND_SHARE * sizes.max(initial=1)).sum() < 2:
+        return ""
+    return ", and there are several areas, as in dual views and above M-mode or spectral strips"
+
+
 def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
     count, labels, sizes, _ = cv2.connectedComponentsWithStats(evidence.solid.view(np.uint8))
     areas = sizes[:, cv2.CC_STAT_AREA].astype(np.float64)
