@@ -152,6 +152,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
         ValueError,
     ),
     ("RandomBackMix: no sectors", lambda: random_mix(), TypeError),
+    ("RandomBackMix: None for sectors", lambda: random_mix(IMAGES, None), TypeError),
     ("RandomBackMix: an array as pool", lambda: random_mix(pool=IMAGE), TypeError),
     (
         "RandomBackMix: a sector that is not there",

@@ -121,8 +121,8 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         if len(input) != 2:
             raise TypeError(f"RandomBackMix got {len(input)} tensors; expected two: op(images, sectors).")
         images, sectors = input
-        unbatched = images.ndim == 3
-        if unbatched:
+        unbatched = isinstance(images, Tensor) and images.ndim == 3
+        if unbatched and isinstance(sectors, Tensor):
             images, sectors = images[None], sectors.reshape(1, *sectors.shape[-2:])
         sectors = self._checked(images, sectors)
         if params is None:
