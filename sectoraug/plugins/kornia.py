@@ -122,8 +122,9 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
             raise TypeError(f"RandomBackMix got {len(input)} tensors; expected two: op(images, sectors).")
         images, sectors = input
         unbatched = isinstance(images, Tensor) and images.ndim == 3
-        if unbatched and isinstance(sectors, Tensor):
-            images, sectors = images[None], sectors.reshape(1, *sectors.shape[-2:])
+        if unbatched:
+            images = images[None]
+            sectors = sectors.reshape(1, *sectors.shape[-2:]) if isinstance(sectors, Tensor) else sectors
         sectors = self._checked(images, sectors)
         if params is None:
             params = self.draw(sectors, has_sector)
