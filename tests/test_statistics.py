@@ -134,7 +134,7 @@ def test_the_table_reads() -> None:
 def test_the_bootstrap_agrees_with_scipy_where_every_patient_has_one_image() -> None:
     values = np.random.default_rng(0).exponential(1, 80)
     found = sa.clustered_bootstrap(values, np.arange(80))
-    oracle = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, rng=1)
+    oracle = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=10_000, random_state=1)
     ends = oracle.confidence_interval
     assert found.low == pytest.approx(ends.low, abs=0.02)
     assert found.high == pytest.approx(ends.high, abs=0.02)
