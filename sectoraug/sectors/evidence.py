@@ -17,6 +17,7 @@ Plane = NDArray[np.float32]
 _DARK, _DARK_BETWEEN = -0.5, -0.15
 _THIN = 0.3  # bright strokes thinner than _OPENING_PX: noise in a sector, or text beside it
 _OPENING_PX = 5
+_MOVES = 0.3  # of what is bright, in a clip that moves
 _SOLID_SHARE = 0.1  # of the largest piece: pieces from here on span the hull
 
 
@@ -47,7 +48,7 @@ class Evidence(NamedTuple):
     @property
     def static(self) -> bool:
         """Whether brightness has to do: then bright text that stands still cannot be told by that."""
-        return self.moving_share < 0.3
+        return self.moving_share < _MOVES
 
 
 def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evidence:
@@ -75,8 +76,8 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
     pieces = large[labels]
     bright_pieces = pieces & bright
     moving_share = float((moving & bright_pieces).sum() / max(bright_pieces.sum(), 1))
-    # In a clip that moves, text that stands still says nothing; in a still, brightness is all there is.
-    static = moving_share < 0.3
+    # In a clip that moves, still text speaks softly against; in a still, brightness is all there is.
+    static = moving_share < _MOVES
     weight = np.where(hull_region(pieces), np.float32(_DARK_BETWEEN), np.float32(_DARK))
     weight[bright] = 1.0 if static else _DARK_BETWEEN
     if static:
