@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
+import batch_cases
 import numpy as np
 import pytest
 import torch
 
 import sectoraug as sa
 from sectoraug import batch
-
-SPEC = importlib.util.spec_from_file_location("batch_cases", Path(__file__).with_name("batch_cases.py"))
-assert SPEC is not None
-assert SPEC.loader is not None
-batch_cases = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(batch_cases)
 
 
 def has_recent_triton() -> bool:

@@ -21,20 +21,10 @@ nibabel = pytest.importorskip("nibabel")
 
 from dicom_clips import make_dicom, palette_table  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
+from video_clips import make_video  # noqa: E402
 
 GREY = sa.phantom.make_clip(frames=5, size=(48, 64)).frames
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], -1)
-
-
-def make_video(path: Path, frames: np.ndarray, codec: str, pix_fmt: str, **options: str) -> Path:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=25, options=options)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pix_fmt
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame, format="gray" if frames.ndim == 3 else "rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
-    return path
 
 
 def make_nifti(path: Path, frames: np.ndarray, axes: int = 3) -> Path:

@@ -23,6 +23,7 @@ nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("filelock")
 
 from dicom_clips import NAME, make_dicom, palette_table  # noqa: E402
+from video_clips import make_video  # noqa: E402
 
 from sectoraug.workbench import masked_copies  # noqa: E402
 from sectoraug.workbench.archive import run  # noqa: E402
@@ -36,18 +37,6 @@ CLIP = sa.phantom.make_clip(frames=3, size=(40, 52), seed=3)
 SECTOR = CLIP.sector
 WHITE = np.where(SECTOR, CLIP.frames, 255).astype(np.uint8)  # the worst background
 COLOUR = np.stack([WHITE, WHITE // 2 + 100, 255 - WHITE // 3], -1)
-
-
-def make_video(path: Path, frames: np.ndarray, codec: str, pix_fmt: str) -> Path:
-    with av.open(str(path), "w") as container:
-        container.metadata["title"] = NAME
-        stream = container.add_stream(codec, rate=25)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pix_fmt
-        for frame in frames:
-            picture = av.VideoFrame.from_ndarray(frame, format="gray" if frames.ndim == 3 else "rgb24")
-            container.mux(stream.encode(picture))
-        container.mux(stream.encode(None))
-    return path
 
 
 def make_nifti(path: Path) -> Path:
@@ -83,8 +72,8 @@ KINDS: dict[str, Any] = {
     "DICOM still of odd size": lambda f: make_dicom(
         f / "a.dcm", WHITE[:1, :39, :51], SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1", NumberOfFrames=None
     ),
-    "mp4": lambda f: make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p"),
-    "grey avi": lambda f: make_video(f / "a.avi", WHITE, "ffv1", "gray"),
+    "mp4": lambda f: make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p", title=NAME),
+    "grey avi": lambda f: make_video(f / "a.avi", WHITE, "ffv1", "gray", title=NAME),
     "NIfTI": lambda f: make_nifti(f / "a.nii.gz"),
     "colour NIfTI": lambda f: make_colour_nifti(f / "a.nii"),
     "NPY": lambda f: saved(f / "a.npy", np.save, COLOUR),
@@ -172,7 +161,7 @@ def test_any_clip_any_sector(
         "RGB DICOM": lambda: make_dicom(tmp_path / "a.dcm", colour, "RGB"),
         "JPEG DICOM": lambda: make_dicom(tmp_path / "a.dcm", colour, "YBR_FULL_422"),
         "palette DICOM": lambda: make_dicom(tmp_path / "a.dcm", grey, "PALETTE COLOR"),
-        "mp4": lambda: make_video(tmp_path / "a.mp4", colour, "mpeg4", "yuv420p"),
+        "mp4": lambda: make_video(tmp_path / "a.mp4", colour, "mpeg4", "yuv420p", title=NAME),
         "NPZ": lambda: saved(tmp_path / "a.npz", np.savez, colour),
     }[kind]()
     entry = mask_clip(clip, keep_mask(tmp_path / "m", clip, sector), tmp_path / "o")
