@@ -41,6 +41,8 @@ LAYERS = [
         "sectors.outline",
         "sectors.search",
         "sectors.fit",
+        "sectors.net",
+        "sectors.net_model",
         "sectors.finder",
         "evidence",
         "evidence.focus",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from math import exp
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,7 +29,7 @@ from sectoraug.sectors.search import search
 Plane = NDArray[np.float32]
 
 METHODS = ("threshold", "filled", "hull", "fan")
-IMAGE_METHODS = ("intensity",)
+IMAGE_METHODS = ("net", "intensity")
 
 # Motion and echo levels in grey levels: noise floors need the first, grabbed analogue video the last.
 _LEVELS = ((0.05, 3.0), (0.5, 8.0), (2.0, 20.0))
@@ -41,6 +42,8 @@ _RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
 _SURE = 0.8  # quality from which on the third level is not tried
 _UNSURE = 0.15  # estimates of a lower quality are not given
 _SMALLEST = 0.04  # share of the frame that a sector must cover
+_WHOLE = 0.985  # share of the frame from which on the network's sector is the frame
+_ALIKE = 0.95  # IoU from which on the network and a fitted outline say the same
 
 
 class SectorNotFound(ValueError):
@@ -155,7 +158,7 @@ def sector_from_clip(
     checks.choice(method, METHODS, "method")
     clip = clip_statistics(frames)
     if method == "fan":
-        return _estimate(clip)
+        return _estimate(clip, ask_net=True)
     if clip.frames < 2:
         raise SectorNotFound(
             f'the clip has one frame; expected two or more, as "{method}" knows motion only: use '
@@ -174,15 +177,16 @@ def sector_from_clip(
     return SectorEstimate(chosen, None, float((moving & hull).sum() / hull.sum()))
 
 
-def sector_from_image(frame: NDArray[Any], method: str = "intensity") -> SectorEstimate:
-    """Find the sector of a still from its brightness and texture.
+def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimate:
+    """Find the sector of a still.
 
     A still tells less than a clip: bright text and echoes look alike, so `quality` is lower, and more
     pictures are refused.
 
     Args:
         frame: (H, W) or (H, W, 3) uint8.
-        method: "intensity".
+        method: "net" asks the small network that comes with the package (a U-Net; `geometry` is None),
+            "intensity" fits an outline to brightness and texture.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
@@ -196,16 +200,70 @@ def sector_from_image(frame: NDArray[Any], method: str = "intensity") -> SectorE
     """
     checks.choice(method, IMAGE_METHODS, "method")
     checks.image(frame, "frame")
-    return _estimate(clip_statistics([frame]))
+    if method == "net":
+        return _by_net(frame, "it is a still")
+    return _estimate(clip_statistics([frame]), ask_net=False)
 
 
-def _estimate(clip: ClipStatistics) -> SectorEstimate:
-    size = clip.mean.shape
-    small = clip.shrunk(_FIT_PX)
-    if pure_noise(small):
+def _by_net(frame: NDArray[Any], why: str) -> SectorEstimate:
+    from sectoraug.sectors.net import quality_of, sector_by_net  # imports torch
+
+    small = clip_statistics([_at_most(frame, _FIT_PX)])
+    _refuse_noise(small)
+    sector, expected_iou = sector_by_net(frame)
+    if sector.mean() < _SMALLEST:
+        raise SectorNotFound(
+            f"the network sees a sector in {sector.mean():.1%} of the frame; expected at least "
+            f"{_SMALLEST:.0%}: the picture is empty or the sector very small, so draw it by hand."
+        )
+    quality = quality_of(expected_iou)
+    if quality < _UNSURE:
+        raise SectorNotFound(
+            f"the network is unsure of this sector, with a quality of {quality:.2f}; expected at least "
+            f"{_UNSURE}: draw it by hand."
+        )
+    shape, notes = None, [f"found by the network: {why}"]
+    if sector.mean() >= _WHOLE:
+        shape = SectorGeometry.whole_frame(sector.shape)
+        sector = shape.rasterise(sector.shape)
+        notes.append("whole frame: no background")
+    if doppler(small, _at_most(sector.view(np.uint8), _FIT_PX) > 0):
+        notes.append("colour inside, as of Doppler")
+    return SectorEstimate(sector, shape, round(quality, 4), "; ".join(notes))
+
+
+def _at_most(picture: NDArray[Any], longest_px: int) -> NDArray[Any]:
+    """The picture, or a smaller one whose longer side is this long."""
+    factor = longest_px / max(picture.shape[:2])
+    if factor >= 1:
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+
+
+def _agreed(seen: SectorEstimate, shape: SectorGeometry, clip: ClipStatistics) -> SectorEstimate:
+    """The network's estimate, with the fitted outline in its place where both say the same."""
+    drawn = shape.rasterise(seen.sector.shape)
+    if (drawn & seen.sector).sum() < _ALIKE * (drawn | seen.sector).sum():
+        return seen
+    return replace(seen, sector=without_overlay(drawn, clip, moves=False), geometry=shape)
+
+
+def _why_static(clip: ClipStatistics) -> str:
+    return "nothing in it moves" if clip.frames > 1 else "it is a still"
+
+
+def _refuse_noise(clip: ClipStatistics) -> None:
+    if pure_noise(clip):
         raise SectorNotFound(
             "neighbouring pixels are unrelated, as in pure noise; expected echoes: was the clip decoded?"
         )
+
+
+def _estimate(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
+    """By fitting an outline; `ask_net`: with the network as judge where nothing moves."""
+    size = clip.mean.shape
+    small = clip.shrunk(_FIT_PX)
+    _refuse_noise(small)
     small = quieted(small)
     best = _best_fit(small)
     if best.quality < _RIGHT_WAY_UP:
@@ -213,8 +271,7 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
         if turned.shape.opening_rad > _FAN_RAD and turned.score > 1.1 * best.score:
             evidence = turned.evidence.upside_down()
             best = replace(turned, shape=turned.shape.upside_down(small.mean.shape[0]), evidence=evidence)
-    seen = "nothing in it moves" if clip.frames > 1 else "it is a still"
-    notes = [f"found from brightness alone: {seen}"] if best.evidence.static else []
+    notes = [f"found from brightness alone: {_why_static(clip)}"] if best.evidence.static else []
     inside = best.shape.rasterise(small.mean.shape)
     if (best.evidence.weight > 0).mean() < _SMALLEST or inside.mean() < _SMALLEST:
         raise SectorNotFound(
@@ -224,6 +281,9 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
     reason = oddity(small, best.evidence, inside, best.shape.kind)
     if reason:
         raise SectorNotFound(f"{reason}; expected one sector: crop to one, or draw it by hand.")
+    shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+    if ask_net and best.evidence.static:
+        return _agreed(_by_net(clip.samples[-1][1], _why_static(clip)), shape, clip)
     whole = bool(inside.all())
     quality = best.quality
     if whole:
@@ -237,9 +297,8 @@ def _estimate(clip: ClipStatistics) -> SectorEstimate:
         notes.append("whole frame: no background")
     if doppler(small, inside):
         notes.append("colour inside, as of Doppler")
-    shape = SectorGeometry.whole_frame(size)
-    if not whole:
-        shape = best.shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+    if whole:
+        shape = SectorGeometry.whole_frame(size)
     sector = without_overlay(shape.rasterise(size), clip, moves=not best.evidence.static)
     return SectorEstimate(sector, shape, round(quality, 4), "; ".join(notes))
 

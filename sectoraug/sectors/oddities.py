@@ -175,10 +175,11 @@ def doppler(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     frame = clip.samples[-1][1]
     if frame.ndim == 2 or frame.shape[2] == 1:
         return False
-    pixels = frame[inside]
-    coloured = (pixels.max(1).astype(np.int16) - pixels.min(1)) > _COLOURED
-    bright = pixels.max(1) > _COLOURED
-    return bool(coloured.mean() > 0.005 and coloured.sum() < 0.9 * bright.sum())
+    red, green, blue = cv2.split(frame)
+    strongest = cv2.max(cv2.max(red, green), blue)
+    coloured = cv2.subtract(strongest, cv2.min(cv2.min(red, green), blue)) > _COLOURED
+    n_coloured, n_bright = int(coloured[inside].sum()), int((strongest > _COLOURED)[inside].sum())
+    return n_coloured > 0.005 * inside.sum() and n_coloured < 0.9 * n_bright
 
 
 def _plane(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
