@@ -175,4 +175,6 @@ def test_examples_and_benchmarks_use_public_names_only() -> None:
     root = Path(__file__).parent.parent
     for path in [*root.glob("examples/**/*.py"), *root.glob("benchmarks/**/*.py")]:
         private = [m for m in imported(path) if m.startswith("sectoraug.")]
+        if path.parent.name == "sector_net":  # it trains the network that those modules load
+            private = [m for m in private if not m.startswith("sectoraug.sectors.net")]
         assert not private, (path, private)

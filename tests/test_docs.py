@@ -31,6 +31,7 @@ MODULES = [
     "evidence.statistics",
     "sectors.clips",
     "sectors.geometry",
+    "sectors.net_model",
     "sectors.finder",
     "workbench.review_journal",
     "workbench.review_tiles",

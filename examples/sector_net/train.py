@@ -184,6 +184,7 @@ def main() -> None:
         target = Path(__file__).parents[2] / "sectoraug" / "sectors" / WEIGHTS
         save_file(half, target.with_suffix(".part"))
         target.with_suffix(".part").replace(target)
+        target.chmod(0o644)  # safetensors writes for its owner alone
 
 
 def with_real(
@@ -218,11 +219,11 @@ def with_real(
         left_out = sources[fold::FOLDS]
         path = out / f"fold-{fold}.safetensors"
         model = trained(path, begin, learn(left_out, 10 + fold, f"without {', '.join(left_out)}"))
-        for k, item in enumerate(drawn):
-            if item.source in left_out:
-                rows += [judged(frame, k, item, model) for frame in item.frames[:: (SEEN_FRAMES - 1) // 2]]
+        rows += judged(drawn, left_out, model)
     (out / "scores.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
     print(report(rows))
+    unseen = judged(drawn, sources, trained(begin, None, lambda _: None))
+    print("\nThe network that saw made-up screens alone:\n", *table_of_kinds(unseen), sep="\n")
     return trained(out / "all.safetensors", begin, learn([], 9, "all sources"))
 
 
@@ -237,27 +238,42 @@ class Row(NamedTuple):
     ms: float
 
 
-def judged(frame: np.ndarray, number: int, item: Drawn, model: SectorNet) -> Row:
-    start = time.perf_counter()
-    seen = sector_by_net(frame, model)
-    took = 1e3 * (time.perf_counter() - start)
-    a, b = seen.sector[~item.ignore], item.sector[~item.ignore]
-    overlap = float((a & b).sum() / max((a | b).sum(), 1))
-    return Row(number, item.source, len(item.frames) > 1, overlap, seen.expected_iou, took)
+def judged(drawn: list[Drawn], sources: list[str], model: SectorNet) -> list[Row]:
+    """Stills, and the first, middle and last frame of each clip."""
+    rows = []
+    for number, item in enumerate(drawn):
+        if item.source not in sources:
+            continue
+        for frame in item.frames[:: (SEEN_FRAMES - 1) // 2]:
+            start = time.perf_counter()
+            seen = sector_by_net(frame, model)
+            took = 1e3 * (time.perf_counter() - start)
+            a, b = seen.sector[~item.ignore], item.sector[~item.ignore]
+            overlap = float((a & b).sum() / max((a | b).sum(), 1))
+            rows.append(Row(number, item.source, len(item.frames) > 1, overlap, seen.expected_iou, took))
+    return rows
+
+
+def table_line(title: str, among: list[Row]) -> str:
+    """Mean over files of their frames' mean IoU, and the least of all frames."""
+    files = sorted({row.file for row in among})
+    means = [np.mean([row.iou for row in among if row.file == k]) for k in files]
+    return f"| {title} | {len(files)} | {np.mean(means):.3f} | {min(row.iou for row in among):.3f} |"
+
+
+def table_of_kinds(rows: list[Row]) -> list[str]:
+    return [
+        table_line("all stills", [row for row in rows if not row.clip]),
+        table_line("frames of clips", [row for row in rows if row.clip]),
+    ]
 
 
 def report(rows: list[Row]) -> str:
     """Mean IoU by source, and how to turn expected IoUs into probabilities."""
     lines = ["| source | files | mean IoU | least |", "|---|---|---|---|"]
-
-    def line(title: str, among: list[Row]) -> str:
-        files = sorted({row.file for row in among})
-        means = [np.mean([row.iou for row in among if row.file == k]) for k in files]
-        return f"| {title} | {len(files)} | {np.mean(means):.3f} | {min(row.iou for row in among):.3f} |"
-
-    lines += [line(s, [row for row in rows if row.source == s]) for s in sorted({row.source for row in rows})]
-    lines.append(line("all stills", [row for row in rows if not row.clip]))
-    lines.append(line("frames of clips", [row for row in rows if row.clip]))
+    for source in sorted({row.source for row in rows}):
+        lines.append(table_line(source, [row for row in rows if row.source == source]))
+    lines += table_of_kinds(rows)
     good = np.array([row.iou >= GOOD for row in rows])
     if good.any() and not good.all():
         expected = np.clip([row.expected_iou for row in rows], 1e-6, 1 - 1e-6)

@@ -210,6 +210,8 @@ def _by_net(frame: NDArray[Any], why: str) -> SectorEstimate:
 
     small = clip_statistics([_at_most(frame, _FIT_PX)])
     _refuse_noise(small)
+    if small.brightest.min() == small.brightest.max():
+        raise SectorNotFound("all pixels are alike; expected echoes: was the right frame decoded?")
     sector, expected_iou = sector_by_net(frame)
     if sector.mean() < _SMALLEST:
         raise SectorNotFound(

@@ -17,7 +17,7 @@ from sectoraug.sectors.clips import to_grey
 from sectoraug.sectors.net_model import SIDE_PX, SectorNet, planes
 
 WEIGHTS = "sector_net.safetensors"
-_SLOPE, _BIAS = 1.5, -4.0
+_SLOPE, _BIAS = 1.75, -3.76
 _MARGIN = 0.12  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
 
