@@ -27,6 +27,7 @@ MODULES = [
     "evidence.focus",
     "evidence.gradcam",
     "evidence.clustering",
+    "evidence.landmarks",
     "evidence.metric",
     "evidence.statistics",
     "sectors.clips",

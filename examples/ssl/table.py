@@ -1,0 +1,296 @@
+"""All methods in one table: few labels, clustering at landmarks, where they look, with and without BackMix views.
+
+    python examples/ssl/table.py                       # phantom, three seeds; trains what is missing
+    python examples/ssl/table.py --seeds 0             # one seed, no intervals
+    python examples/ssl/table.py --imagenet WEIGHTS    # also from torchvision's ResNet18 weights (needs --encoder resnet18)
+
+It goes on where it was stopped, and writes table.md, results.json and tsne.png into --out.
+
+Labelled images are of patients that no clip shows, half of their sets for training and none of a patient in two sets.
+"fair" labels come with overlays drawn without regard to the view, "tied" ones with the overlay tied to the view 95% of
+the time. The test set is fair, and of other patients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from clips import cached, every_kth, phantom_clips, write_whole
+from methods import METHODS, SELF_SUPERVISED
+from networks import Encoder, imagenet_encoder
+from pretrain import Run, add_arguments, clips_of, complete, embed, pretrain, runs_of, spread
+from probe import (
+    LAYER,
+    background_accuracy,
+    energy,
+    landmark_features,
+    phantom_frames,
+    probe_f1,
+    tuned_f1,
+)
+from scipy.stats import spearmanr, t
+from sklearn.manifold import TSNE
+from tqdm import tqdm
+
+import sectoraug as sa
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt
+
+FRACTIONS = (0.01, 0.1, 1.0)
+DRAWS = {0.01: 5, 0.1: 3, 1.0: 1}
+STEPS = {0.01: 40, 0.1: 60, 1.0: 120}
+CLUSTERING = ("silhouette", "compactness", "uniqueness")
+
+
+class Labelled:
+    """The phantom's labelled images, and clips to find landmarks in."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        n, size, shortcut = arguments.labelled, arguments.size, arguments.shortcut
+        self.fair = phantom_frames(n, size, 1, 0.0)
+        self.tied = phantom_frames(n, size, 1, shortcut)
+        self.test = phantom_frames(n // 2, size, 2, 0.0)
+        self.tied_test = phantom_frames(n // 2, size, 2, shortcut)
+        shape = {"frames": arguments.frames, "size": size}
+        self.clips = cached(
+            arguments.out / "cache", phantom_clips, n=48, seed=3, shortcut=shortcut, **shape
+        )
+
+
+def evaluate(encoder: Encoder, data: Labelled, tune: bool) -> dict[str, Any]:
+    """All scores of one encoder; percent, but for the clustering."""
+    found: dict[str, Any] = {"spread": vars(spread(embed(encoder, data.test.images)))}
+    for fraction in FRACTIONS:
+        draws = DRAWS[fraction]
+        (found[f"probe@{fraction:g}"],) = probe_f1(encoder, data.fair, [data.test], fraction, draws)
+        inside, outside = probe_f1(encoder, data.tied, [data.tied_test, data.test], fraction, draws)
+        found[f"i.d.@{fraction:g}"], found[f"o.o.d.@{fraction:g}"] = inside, outside
+        if tune:
+            found[f"tuned@{fraction:g}"] = tuned_f1(
+                encoder, data.fair, data.test, fraction, min(draws, 3), STEPS[fraction]
+            )
+    found["background"] = background_accuracy(encoder, data.tied, data.tied_test)
+    found.update(energy(encoder, data.fair, data.test))
+    features, _ = landmark_features(encoder, data.clips)
+    found.update(sa.clustering_scores(features))
+    printed = sa.clustering_scores(features, variant="printed")
+    found["printed"] = {key: printed[key] if np.isfinite(printed[key]) else None for key in CLUSTERING}
+    return found
+
+
+def results_of(arguments: argparse.Namespace) -> dict[str, dict[str, list[Any]]]:
+    """Scores by method and by "plain" or "backmix" views, a list over seeds."""
+    data, frames = Labelled(arguments), every_kth(clips_of(arguments), arguments.every)
+    runs = runs_of(arguments, ["random"], [False])
+    runs += runs_of(arguments, [*arguments.methods, "supervised"], [True, False])
+    if arguments.imagenet:
+        runs += runs_of(arguments, ["imagenet"], [False])
+    results: dict[str, dict[str, list[Any]]] = {}
+    for run in tqdm(runs, desc="runs"):
+        path = arguments.out / "scores" / f"{run.name}.json"
+        if not path.exists():
+            encoder = encoder_of(run, frames, arguments)
+            text = json.dumps(evaluate(encoder, data, tune=arguments.tune), indent=1)
+            write_whole(path, lambda file, text=text: file.write(text.encode()))
+        scores = results.setdefault(run.method, {}).setdefault("backmix" if run.backmix else "plain", [])
+        scores.append(json.loads(path.read_text()))
+    return results
+
+
+def encoder_of(run: Run, frames: Any, arguments: argparse.Namespace) -> Encoder:
+    if run.method == "imagenet":
+        return imagenet_encoder(arguments.imagenet)
+    return pretrain(run, frames, arguments.out)
+
+
+# -- report ---------------------------------------------------------------------------------------
+
+
+def mean_of(rows: list[Any], key: str) -> float:
+    return float(np.mean([row[key] for row in rows]))
+
+
+def cell(rows: list[Any], key: str, digits: int = 1) -> str:
+    values = [row[key] for row in rows]
+    if len(values) < 2:
+        return f"{values[0]:.{digits}f}"
+    half = t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    return f"{np.mean(values):.{digits}f} ± {half:.{digits}f}"
+
+
+def line(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def head(titles: list[str]) -> list[str]:
+    return [line(titles), line(["---"] * len(titles)).replace(" ", "")]
+
+
+def main_table(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[str]:
+    percent = [f"{fraction:.0%}" for fraction in FRACTIONS]
+    ways = [("probe", "linear"), *([("tuned", "tuned")] if tuned else [])]
+    lines = head(
+        [
+            "method",
+            "views",
+            *[f"{title} {share}" for _, title in ways for share in percent],
+            "silhouette",
+            "D_C",
+            "D_U",
+            "%E",
+            "background probe",
+        ]
+    )
+    for method, kinds in results.items():
+        for kind, rows in kinds.items():
+            cells = [cell(rows, f"{way}@{fraction:g}") for way, _ in ways for fraction in FRACTIONS]
+            cells += [cell(rows, key, 3) for key in CLUSTERING]
+            cells += [cell(rows, "energy_percent"), cell(rows, "background")]
+            lines.append(line([method, kind, *cells]))
+    row = next(iter(next(iter(results.values())).values()))[0]
+    lines.append(
+        f"\nMacro F1 in percent with that share of fair labels, on fair tests; after ± half a 95% interval over "
+        f"seeds (Student's t). Clustering: {row['n']} features of {LAYER} at landmarks (local maxima of motion "
+        f"energy, no gaze), {row['n_clusters']} clusters, robust variant. %E: GradCAM of a linear probe at {LAYER}; "
+        f"a uniform map scores {row['coverage_percent']:.0f}. Background probe: accuracy on images with a black "
+        "sector, chance 25."
+    )
+    return lines
+
+
+def shortcut_table(results: dict[str, dict[str, list[Any]]]) -> list[str]:
+    """Linear probes on tied labels: does the encoder offer them the overlay?"""
+    lines = head(
+        ["method", *[f"{kind} {test} {f:.0%}" for f in FRACTIONS for kind in ("plain", "backmix") for test in ("i.d.", "o.o.d.")]]
+    )
+    for method, kinds in results.items():
+        if "backmix" in kinds:
+            cells = [
+                cell(kinds[kind], f"{test}@{fraction:g}")
+                for fraction in FRACTIONS
+                for kind in ("plain", "backmix")
+                for test in ("i.d.", "o.o.d.")
+            ]
+            lines.append(line([method, *cells]))
+    return lines
+
+
+def comparison(results: dict[str, dict[str, list[Any]]], key: str, kind: str) -> list[str]:
+    """Each method against random initialisation, by `sa.compare_runs`, Holm's correction over these pairs."""
+    lines = head(["method", "F1", "95% interval", "random", "its interval", "p", "sooner than chance (Holm)"])
+    found = {
+        method: sa.compare_runs(
+            {"random": [r[key] for r in results["random"]["plain"]], method: [r[key] for r in kinds[kind]]}
+        )
+        for method, kinds in results.items()
+        if method != "random" and kind in kinds
+    }
+    order = sorted(found, key=lambda method: found[method].p_value["random", method])
+    falls = True
+    for k, method in enumerate(order):
+        one = found[method]
+        p = one.p_value["random", method]
+        falls = falls and p <= 0.05 / (len(order) - k)
+        low, high = one.interval[method]
+        random_low, random_high = one.interval["random"]
+        lines.append(
+            line(
+                [
+                    method,
+                    f"{one.mean[method]:.1f}",
+                    f"{low:.1f} to {high:.1f}",
+                    f"{one.mean['random']:.1f}",
+                    f"{random_low:.1f} to {random_high:.1f}",
+                    f"{p:.1e}",
+                    "yes" if falls else "no",
+                ]
+            )
+        )
+    return lines
+
+
+def correlations(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[str]:
+    """Spearman's rank correlation over encoders: does clustering tell downstream F1, as the paper claims?"""
+    keys = [f"probe@{fraction:g}" for fraction in FRACTIONS]
+    keys += [f"tuned@{fraction:g}" for fraction in FRACTIONS] if tuned else []
+    encoders = [rows for kinds in results.values() for rows in kinds.values()]
+    without = [rows for name, kinds in results.items() if name in SELF_SUPERVISED for rows in kinds.values()]
+    lines = head(["score", "among", *keys])
+    for among, some in (("all", encoders), ("self-supervised", without)):
+        for score in CLUSTERING:
+            sign = -1 if score == "compactness" else 1
+            cells = []
+            for key in keys:
+                rho = spearmanr([sign * mean_of(r, score) for r in some], [mean_of(r, key) for r in some])
+                cells.append(f"{rho.statistic:.2f} (p {rho.pvalue:.2f})")
+            lines.append(line([f"{'-' if sign < 0 else ''}{score}", f"{among} ({len(some)})", *cells]))
+    return lines
+
+
+def draw_tsne(encoders: dict[str, Encoder], data: Labelled, path: Path) -> None:
+    """Landmark features of each encoder in the plane, by their k-means cluster and by view."""
+    figure, axes = plt.subplots(2, len(encoders), figsize=(3 * len(encoders), 6), layout="constrained")
+    for (top, bottom), (name, encoder) in zip(axes.T, encoders.items(), strict=True):
+        features, labels = landmark_features(encoder, data.clips)
+        unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
+        from sklearn.cluster import KMeans
+
+        clusters = KMeans(8, random_state=0).fit_predict(unit)
+        plane = TSNE(random_state=0).fit_transform(unit)
+        top.scatter(*plane.T, c=clusters, cmap="tab10", s=3)
+        bottom.scatter(*plane.T, c=labels, cmap="Set1", s=3)
+        score = sa.clustering_scores(features, clusters)["silhouette"]
+        top.set_title(f"{name}, silhouette {score:.2f}", fontsize=9)
+        for axis in (top, bottom):
+            axis.set_xticks([])
+            axis.set_yticks([])
+    axes[0, 0].set_ylabel("colour: cluster")
+    axes[1, 0].set_ylabel("colour: view")
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(SELF_SUPERVISED))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--imagenet", type=Path, help="torchvision's ResNet18 weights, a file of yours")
+    parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")
+    parser.add_argument("--tune", action=argparse.BooleanOptionalAction, default=True, help="full fine-tuning too")
+    add_arguments(parser)
+    arguments = complete(parser.parse_args())
+    results = results_of(arguments)
+    text = json.dumps({"settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}, indent=1)
+    write_whole(arguments.out / "results.json", lambda file: file.write(text.encode()))
+    lines = ["## Methods\n", *main_table(results, arguments.tune)]
+    lines += ["\n## Linear probes on tied labels, macro F1\n", *shortcut_table(results)]
+    if len(arguments.seeds) > 1:
+        for key in ("probe@0.01", *(["tuned@0.01"] if arguments.tune else [])):
+            for kind in ("plain", "backmix"):
+                lines += [f"\n## {key}, {kind} views, against random initialisation\n"]
+                lines += comparison(results, key, kind)
+    if len(results) > 3:
+        lines += ["\n## Spearman's rank correlation\n", *correlations(results, arguments.tune)]
+    report = "\n".join(lines) + "\n"
+    write_whole(arguments.out / "table.md", lambda file: file.write(report.encode()))
+    print(report)
+
+    frames = every_kth(clips_of(arguments), arguments.every)
+    shown = {"random": False, arguments.methods[-1]: True, "supervised": True}
+    encoders = {
+        method: encoder_of(runs_of(arguments, [method], [mixed])[0], frames, arguments)
+        for method, mixed in shown.items()
+    }
+    draw_tsne(encoders, Labelled(arguments), arguments.out / "tsne.png")
+
+
+if __name__ == "__main__":
+    main()
