@@ -88,7 +88,8 @@ class BarlowTwins(TwoViews):
 class Followed(Method):
     """A second network follows the first as a moving average and gives the targets."""
 
-    momentum = 0.99
+    momentum = 0.95
+    """For some hundred steps; the papers' 0.99 and more are for a hundred times as many."""
 
     def __init__(self, encoder: Encoder, head: nn.Module) -> None:
         super().__init__(encoder)

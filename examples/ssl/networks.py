@@ -69,13 +69,13 @@ def imagenet_encoder(path: Path) -> Encoder:
 
 
 class Decoder(nn.Sequential):
-    """(B, n_features, h, w) to an image (B, 1, 32 h, 32 w)."""
+    """(B, n_features, h, w) to an image (B, 1, 32 h, 32 w), drawn at half that size."""
 
     def __init__(self, n_features: int) -> None:
         layers: list[nn.Module] = []
         width = n_features
-        for _ in range(5):
-            narrower = max(16, width // 2)
+        for _ in range(4):
+            narrower = max(16, width // 4)
             layers += [
                 nn.Conv2d(width, narrower, 3, padding=1, bias=False),
                 nn.BatchNorm2d(narrower),
@@ -83,4 +83,6 @@ class Decoder(nn.Sequential):
                 nn.Upsample(scale_factor=2, mode="bilinear"),
             ]
             width = narrower
-        super().__init__(*layers, nn.Conv2d(width, 1, 3, padding=1))
+        super().__init__(
+            *layers, nn.Conv2d(width, 1, 3, padding=1), nn.Upsample(scale_factor=2, mode="bilinear")
+        )

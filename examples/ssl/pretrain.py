@@ -18,13 +18,13 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from clips import Clips, Frames, cached, every_kth, own_clips, phantom_clips, write_whole
 from methods import METHODS, SELF_SUPERVISED
 from networks import Encoder, make_encoder
+from resume import fit
 from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
@@ -37,10 +37,10 @@ class Run:
     """One of METHODS, or `random` for no training at all."""
     backmix: bool
     seed: int
-    encoder: str = "narrow32"
+    encoder: str = "narrow16"
     epochs: int = 6
     batch: int = 64
-    lr: float = 1e-3
+    lr: float = 2e-3
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ def pretrain(run: Run, frames: Frames, out: Path) -> Encoder:
     log: list[dict[str, float]] = []
     if run.method != "random":
         log = train(run, encoder, frames, out / "checkpoints" / f"{run.name}.pt")
-    found = spread(embed(encoder, frames.images[:: max(1, len(frames.images) // 512)]))
+    found = spread(embed(encoder, some_of(frames)))
     told = {"run": asdict(run), "epochs": log, **asdict(found), "collapsed": found.collapsed}
     write_whole(out / "logs" / f"{run.name}.json", lambda f: f.write(json.dumps(told, indent=1).encode()))
     weights = {key: value.contiguous() for key, value in encoder.state_dict().items()}
@@ -114,18 +114,8 @@ def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[
     steps = len(images) // run.batch
     if steps == 0:
         raise SystemExit(f"there are {len(images)} frames; expected a batch of {run.batch} or more.")
-    log: list[dict[str, float]] = []
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        # lightly keeps MoCo's queue out of the state dict.
-        for name, buffer in model.named_buffers():
-            buffer.copy_(saved["buffers"][name])
-        log = saved["log"]
-    for epoch in range(len(log), run.epochs):
-        # All randomness of an epoch starts here, so that a resumed run goes on as it would have.
-        torch.manual_seed(1000 * run.seed + epoch + 1)
+
+    def train_epoch(epoch: int) -> dict[str, float]:
         start, losses = time.perf_counter(), []
         model.train()
         order = torch.randperm(len(images))[: steps * run.batch].view(steps, run.batch)
@@ -135,25 +125,24 @@ def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[
                 group["lr"] = run.lr * min(1, 10 * done + 0.1) * 0.5 * (1 + math.cos(math.pi * done))
             batch = as_images(images[rows].to(device)), sectors[rows].to(device)
             (first, own_first), (second, own_second) = views(*batch), views(*batch)
-            pair = [v.contiguous(memory_format=torch.channels_last) for v in (first, second)]
+            pair = [view.contiguous(memory_format=torch.channels_last) for view in (first, second)]
             loss = model(pair, [own_first, own_second], labels[rows].to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             model.after_step()
             losses.append(float(loss.detach()))
-        found = spread(embed(encoder, frames.images[:: max(1, len(images) // 512)]))
-        log.append({"loss": float(np.mean(losses)), **asdict(found), "seconds": time.perf_counter() - start})
+        found = spread(embed(encoder, some_of(frames)))
         if found.collapsed:
             print(f"{run.name}: the embeddings collapsed in epoch {epoch + 1} ({found}).")
-        whole: dict[str, Any] = {
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "buffers": dict(model.named_buffers()),
-            "log": log,
-        }
-        write_whole(checkpoint, lambda file, whole=whole: torch.save(whole, file))
-    return log
+        return {"loss": float(np.mean(losses)), **asdict(found), "seconds": time.perf_counter() - start}
+
+    return fit(model, optimizer, run.epochs, run.seed, checkpoint, train_epoch)
+
+
+def some_of(frames: Frames) -> np.ndarray:
+    """About 512 images, evenly."""
+    return frames.images[:: max(1, len(frames.images) // 512)]
 
 
 # -- command line ---------------------------------------------------------------------------------
@@ -177,7 +166,7 @@ def complete(arguments: argparse.Namespace) -> argparse.Namespace:
     """Fill in the reduced or the full size, and refuse a folder of other settings."""
     full = arguments.full
     defaults = {
-        "encoder": "resnet18" if full else "narrow32",
+        "encoder": "resnet18" if full else "narrow16",
         "size": 112 if full else 64,
         "n_clips": 1000 if full else 240,
         "epochs": 50 if full else 6,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -89,20 +90,36 @@ def fine_tune(encoder: Encoder, train: Frames, steps: int, seed: int) -> nn.Modu
     return model.eval()
 
 
+@dataclass(frozen=True)
+class Embedded:
+    """Frames and what an encoder makes of them, (N, d)."""
+
+    frames: Frames
+    features: np.ndarray
+
+    @classmethod
+    def by(cls, encoder: Encoder, frames: Frames) -> Embedded:
+        return cls(frames, embed(encoder, frames.images).numpy())
+
+
+def blackened(frames: Frames) -> Frames:
+    """The same with nothing but the background."""
+    images = [sa.blacken_sector(i, s) for i, s in zip(frames.images, frames.sectors, strict=True)]
+    return replace(frames, images=np.stack(images))
+
+
 def macro_f1(predicted: np.ndarray, frames: Frames) -> float:
+    """In percent."""
     return 100 * float(f1_score(frames.labels, predicted, average="macro"))
 
 
-def probe_f1(encoder: Encoder, train: Frames, tests: list[Frames], fraction: float, draws: int) -> list[float]:
-    """Macro F1 in percent of linear probes on each test set, mean over draws of the labelled patients."""
-    features = embed(encoder, train.images).numpy()
-    seen = [embed(encoder, test.images).numpy() for test in tests]
+def probe_f1(train: Embedded, tests: list[Embedded], fraction: float, draws: int) -> list[float]:
+    """Macro F1 of linear probes on each test set, mean over draws of the labelled patients."""
     scores = []
     for draw in range(draws):
-        few = few_patients(train, fraction, draw)
-        rows = np.isin(train.patients, few.patients)
-        probe = LinearProbe(features[rows], train.labels[rows])
-        scores.append([macro_f1(probe.predict(x), test) for x, test in zip(seen, tests, strict=True)])
+        rows = np.isin(train.frames.patients, few_patients(train.frames, fraction, draw).patients)
+        probe = LinearProbe(train.features[rows], train.frames.labels[rows])
+        scores.append([macro_f1(probe.predict(test.features), test.frames) for test in tests])
     return np.mean(scores, 0).tolist()
 
 
@@ -115,22 +132,24 @@ def tuned_f1(encoder: Encoder, train: Frames, test: Frames, fraction: float, dra
     return float(np.mean(scores))
 
 
-def background_accuracy(encoder: Encoder, train: Frames, test: Frames) -> float:
-    """Percent of views that a linear probe tells from images whose sector is black.
+def background_accuracies(encoder: Encoder, train: Embedded, test: Embedded) -> dict[str, float]:
+    """Percent of labels told from images whose sector is black, by two linear probes.
 
-    Chance is one in the number of classes; overlays tied to the view are what there is to read.
+    `background` learned on such images: what is there to read. `background_used` learned on whole images, as
+    a user's classifier: what it reads there. Overlays must be tied to the labels for either to say anything.
     """
-    black = [
-        np.stack([sa.blacken_sector(i, s) for i, s in zip(f.images, f.sectors, strict=True)])
-        for f in (train, test)
-    ]
-    features, seen = (embed(encoder, images).numpy() for images in black)
-    return 100 * float((LinearProbe(features, train.labels).predict(seen) == test.labels).mean())
+    black = [Embedded.by(encoder, blackened(one.frames)) for one in (train, test)]
+    probes = {"background": LinearProbe(black[0].features, train.frames.labels)}
+    probes["background_used"] = LinearProbe(train.features, train.frames.labels)
+    return {
+        name: 100 * float((probe.predict(black[1].features) == test.frames.labels).mean())
+        for name, probe in probes.items()
+    }
 
 
-def energy(encoder: Encoder, train: Frames, test: Frames) -> dict[str, float]:
+def energy(encoder: Encoder, train: Embedded, test: Frames) -> dict[str, float]:
     """%E of a linear probe's GradCAM of the predicted class, its coverage and the number of dead maps."""
-    network = LinearProbe(embed(encoder, train.images).numpy(), train.labels).on_top_of(encoder)
+    network = LinearProbe(train.features, train.frames.labels).on_top_of(encoder)
     focus = sa.Focus()
     device = next(network.parameters()).device
     with sa.GradCAM(network, LAYER) as gradcam:
