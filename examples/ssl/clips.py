@@ -137,7 +137,7 @@ def select(clips: Clips, rows: np.ndarray) -> Clips:
     return Clips(clips.frames[rows], clips.sectors[rows], clips.labels[rows], clips.patients[rows])
 
 
-def cached(folder: Path, make: Callable[..., Clips], **settings: Any) -> Clips:
+def cached(cache: Path, make: Callable[..., Clips], **settings: Any) -> Clips:
     """What `make(**settings)` gives, read from disk the next time.
 
     Frames of patients may show overlays, so only their owner may read the file.
@@ -146,7 +146,7 @@ def cached(folder: Path, make: Callable[..., Clips], **settings: Any) -> Clips:
     if "folder" in settings:
         key["files"] = [(str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in own_paths(key["folder"])]
     digest = hashlib.sha256(json.dumps(key, default=str).encode()).hexdigest()[:16]
-    path = folder / f"{make.__name__}-{digest}.npz"
+    path = cache / f"{make.__name__}-{digest}.npz"
     if not path.exists():
         clips = make(**settings)
         write_whole(path, lambda file: np.savez(file, **vars(clips)))

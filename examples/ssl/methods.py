@@ -1,7 +1,7 @@
 """Seven ways to learn without labels, and two bounds: each a module whose forward pass is its loss.
 
-Losses, heads and the queue are lightly's; the two that reconstruct, which it lacks, are plain torch. Sizes of heads
-and queue are small, for small encoders and data.
+Losses, heads and the queue are lightly's; the two that reconstruct, which it lacks, are plain torch. Sizes
+of heads and queue are small, for small encoders and data.
 """
 
 from __future__ import annotations

@@ -2,12 +2,12 @@
 
     python examples/ssl/pretrain.py                          # phantom, all seven, minutes on one core
     python examples/ssl/pretrain.py --no-backmix             # the same without BackMix views
-    python examples/ssl/pretrain.py --methods barlow --full  # ResNet18 at 112x112; wants a GPU
-    python examples/ssl/pretrain.py --clips FOLDER           # your clips: FOLDER/PATIENT_*.* or FOLDER/LABEL/...
+    python examples/ssl/pretrain.py --methods barlow --full  # ResNet18 at 128x128; wants a GPU
+    python examples/ssl/pretrain.py --clips FOLDER           # your clips, FOLDER/PATIENT_*.*
 
-Stop it at any time: the same command goes on after the last finished epoch and ends with the same weights. It writes
-encoders/NAME.safetensors (torchvision's names of layers) and logs/NAME.json (loss, and spread and rank of the
-embeddings, which tell a collapse) into --out.
+Stop it at any time: the same command goes on after the last finished epoch and ends with the same weights. It
+writes encoders/NAME.safetensors (torchvision's names of layers) and logs/NAME.json (loss, and spread and rank
+of the embeddings, which tell a collapse) into --out.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Spread:
     """How embeddings fill their space."""
 
     std: float
-    """Of features scaled to length 1, mean over dimensions, times sqrt(d): 1 is as even as can be, 0 one point."""
+    """Of features scaled to length 1, mean over dimensions, times sqrt(d): at most 1; 0 is one point."""
     rank: float
     """exp(entropy) of the centred features' singular values, 1..d: how many directions are in use."""
 
@@ -116,7 +116,7 @@ def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[
         raise SystemExit(f"there are {len(images)} frames; expected a batch of {run.batch} or more.")
 
     def train_epoch(epoch: int) -> dict[str, float]:
-        start, losses = time.perf_counter(), []
+        start, start_cpu, losses = time.perf_counter(), time.process_time(), []
         model.train()
         order = torch.randperm(len(images))[: steps * run.batch].view(steps, run.batch)
         for step, rows in enumerate(tqdm(order, desc=f"{run.name} epoch {epoch + 1}", leave=False)):
@@ -135,7 +135,12 @@ def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[
         found = spread(embed(encoder, some_of(frames)))
         if found.collapsed:
             print(f"{run.name}: the embeddings collapsed in epoch {epoch + 1} ({found}).")
-        return {"loss": float(np.mean(losses)), **asdict(found), "seconds": time.perf_counter() - start}
+        return {
+            "loss": float(np.mean(losses)),
+            **asdict(found),
+            "seconds": time.perf_counter() - start,
+            "cpu_seconds": time.process_time() - start_cpu,
+        }
 
     return fit(model, optimizer, run.epochs, run.seed, checkpoint, train_epoch)
 
@@ -150,13 +155,17 @@ def some_of(frames: Frames) -> np.ndarray:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=Path, help="your clips; the phantom's if left out")
-    parser.add_argument("--full", action="store_true", help="ResNet18 at 112x112, 1,000 clips, 50 epochs")
-    parser.add_argument("--encoder", default=None, help="resnet18, or narrowN with N features in its first layer")
+    parser.add_argument("--full", action="store_true", help="ResNet18 at 128x128, 1,000 clips, 50 epochs")
+    parser.add_argument(
+        "--encoder", default=None, help="resnet18, or narrowN with N features in its first layer"
+    )
     parser.add_argument("--size", type=int, default=None, help="height and width in pixels, a multiple of 32")
     parser.add_argument("--n-clips", type=int, default=None, help="of the phantom")
     parser.add_argument("--frames", type=int, default=24, help="of a clip")
     parser.add_argument("--every", type=int, default=4, help="take every k-th of them")
-    parser.add_argument("--shortcut", type=float, default=0.95, help="how often overlays are tied to the view")
+    parser.add_argument(
+        "--shortcut", type=float, default=0.95, help="how often overlays are tied to the view"
+    )
     parser.add_argument("--epochs", type=int, default=None)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "ssl")
@@ -167,14 +176,17 @@ def complete(arguments: argparse.Namespace) -> argparse.Namespace:
     full = arguments.full
     defaults = {
         "encoder": "resnet18" if full else "narrow16",
-        "size": 112 if full else 64,
+        "size": 128 if full else 64,
         "n_clips": 1000 if full else 240,
         "epochs": 50 if full else 6,
     }
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
             setattr(arguments, key, value)
-    arguments.size = 32 * round(arguments.size / 32)
+    if arguments.size % 32:
+        raise SystemExit(
+            f"--size is {arguments.size}; expected a multiple of 32, by which encoders shrink it."
+        )
     kept = ("clips", "encoder", "size", "n_clips", "frames", "every", "shortcut", "epochs", "batch")
     settings = {key: str(getattr(arguments, key)) for key in kept}
     described = arguments.out / "settings.json"

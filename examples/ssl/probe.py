@@ -1,4 +1,4 @@
-"""What an encoder is worth: few labels on top of it, where it looks, and what it reads from the background."""
+"""What an encoder is worth: a few labels on top, where it looks, and what it reads from the background."""
 
 from __future__ import annotations
 

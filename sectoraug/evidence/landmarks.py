@@ -1,8 +1,8 @@
 """Landmarks, and what a layer makes of them, for `clustering_scores`.
 
-Zhang et al. (Explainability of Self-Supervised Representation Learning for Medical Ultrasound Video, section 2)
-take the local maxima of a model of sonographers' gaze. Neither that model nor its weights are public: give your
-own landmarks, or take the local maxima of energy, which are no gaze and need not be anatomy.
+Zhang et al. (Explainability of Self-Supervised Representation Learning for Medical Ultrasound Video, section
+2) take the local maxima of a model of sonographers' gaze. Neither that model nor its weights are public: give
+your own landmarks, or take the local maxima of energy, which are no gaze and need not be anatomy.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def energy_landmarks(
         sector: (H, W), nonzero inside. The edge itself moves and is steep, so landmarks keep away from it by
             `smooth_px`.
         n: how many at most, the strongest first.
-        distance_px: the least distance between two; None for a twelfth of the shorter side.
+        distance_px: a landmark is the highest point of the square that reaches this far to each side of
+            it; None for a twelfth of the shorter side.
         smooth_px: deviation of the Gaussian that smooths the energy; None for a fortieth of the shorter
             side, at least 1.
 
@@ -65,14 +66,10 @@ def energy_landmarks(
     checks.number(n, 1, 10_000, "n")
     side = min(inside.shape)
     distance_px = side / 12 if distance_px is None else checks.number(distance_px, 0, side, "distance_px")
-    smooth_px = (
-        max(1.0, side / 40) if smooth_px is None else checks.number(smooth_px, 0, side, "smooth_px")
-    )
+    smooth_px = max(1.0, side / 40) if smooth_px is None else checks.number(smooth_px, 0, side, "smooth_px")
 
-    if len(clip) > 1:
-        energy = np.abs(np.diff(clip, axis=0)).mean(0)
-    else:
-        energy = np.hypot(*np.gradient(clip[0]))
+    moves = len(clip) > 1
+    energy = np.abs(np.diff(clip, axis=0)).mean(0) if moves else np.hypot(*np.gradient(clip[0]))
     deep = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1] > smooth_px
     # Overlays outside would bleed in, so only what is inside is smoothed.
     weight = ndimage.gaussian_filter(deep.astype(np.float64), smooth_px)
@@ -134,8 +131,8 @@ def features_at(
     if len(outputs) != 1 or not isinstance(outputs[0], Tensor) or outputs[0].ndim != images.ndim:
         raise ValueError(
             f"layer {name!r} ran {len(outputs)} times and returns "
-            f"{checks.describe(outputs[-1]) if outputs else 'nothing'}; expected one map with as many axes as "
-            "the images: name a convolution or a block of them."
+            f"{checks.describe(outputs[-1]) if outputs else 'nothing'}; expected one map with as many axes "
+            "as the images: name a convolution or a block of them."
         )
     maps = outputs[0].float()
     if maps.ndim == 5:
