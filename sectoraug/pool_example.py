@@ -90,10 +90,11 @@ def swap_example(
     import torch
 
     from sectoraug.batch import swap_background_batch
+    from sectoraug.batch_checks import describe
 
     channels, size = len(image), tuple(image.shape[-2:])
     dtype = str(image.dtype).removeprefix("torch.")
-    background = background_for(pool, donor, size, channels, dtype, checks.describe(image), resize)
+    background = background_for(pool, donor, size, channels, dtype, describe(image), resize)
     pixels = torch.from_numpy(np.array(background)).view(1, *size, channels).permute(0, 3, 1, 2)
     sector = torch.from_numpy(inside)[None]
     return swap_background_batch(image[None], sector, pixels.to(image.device), validate=False)[0][0]

@@ -86,11 +86,16 @@ class Frames(Dataset):
 def epochs(
     context: str | None, persistent: bool, seed: int | None, plug: str = "albumentations", host: bool = False
 ) -> list[list[list[int]]]:
-    """Two epochs of [donors, worker ids]; `context` None stays in the main process; `host`: MONAI's loader."""
-    kind = DataLoader
+    """Two epochs of [donors, worker ids].
+
+    `context` None stays in the main process; `host`: with MONAI's DataLoader.
+    """
+    loader_of = DataLoader
     if host:
-        from monai.data import DataLoader as kind
-    loader = kind(
+        import monai.data
+
+        loader_of = monai.data.DataLoader
+    loader = loader_of(
         Frames(seed, plug),
         batch_size=4,
         num_workers=0 if context is None else 2,

@@ -1,4 +1,4 @@
-"""Every plug makes the same swap: one donor, the same pixels; and what is particular to torchvision and MONAI."""
+"""Every plug makes the same swap: one donor, the same pixels. And what only torchvision and MONAI have."""
 
 from __future__ import annotations
 

@@ -62,10 +62,16 @@ def test_workers_and_epochs(context: str, persistent: bool, compose_seed: int | 
 
 
 @pytest.mark.parametrize(
-    ("plug", "host"), [("torchvision", False), ("monai", False), ("monai", True)], ids=str
+    ("plug", "host", "context", "persistent"),
+    [
+        ("torchvision", False, "fork", False),
+        ("torchvision", False, "spawn", True),
+        ("monai", False, "fork", False),
+        ("monai", True, "fork", True),
+    ],
 )
-@pytest.mark.parametrize(("context", "persistent"), [("fork", False), ("spawn", True)])
 def test_other_plugs(plug: str, host: bool, context: str, persistent: bool) -> None:
+    """`host`: in MONAI's own DataLoader."""
     pytest.importorskip(plug)
     first, again, other = drawn("two_runs", context, persistent, 7, plug, host)
     assert first == again, "torch.manual_seed does not repeat the donors"
