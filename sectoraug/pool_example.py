@@ -92,6 +92,11 @@ def swap_example(
     from sectoraug.batch import swap_background_batch
     from sectoraug.batch_checks import describe
 
+    if image.is_floating_point() and not bool(torch.isfinite(image).all()):
+        raise ValueError(
+            f"the image is {describe(image)} with NaN or infinite pixels; expected finite ones: find the "
+            "file or the transform that makes them."
+        )
     channels, size = len(image), tuple(image.shape[-2:])
     dtype = str(image.dtype).removeprefix("torch.")
     background = background_for(pool, donor, size, channels, dtype, describe(image), resize)

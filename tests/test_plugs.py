@@ -191,6 +191,78 @@ def test_several_masks_need_a_key() -> None:
     assert out["organ"] is sample["organ"]
 
 
+def test_a_sector_that_flips_would_leave_behind_is_refused() -> None:
+    images, sectors = example("uint8", None)
+    pool = one_donor(images, sectors, 0)
+    sample = {"image": tv_tensors.Image(chw(images[1])), "sector": torch.from_numpy(sectors[1])}
+    with pytest.raises(TypeError, match="tv_tensors.Mask"):
+        BackMix(pool, sector_key="sector")(sample)
+    with pytest.raises(ValueError, match="sector's own"):
+        BackMixd(["image", "sector"], pool)
+
+
+def test_torchvision_finds_flag_and_sector_at_any_depth() -> None:
+    images, sectors = example("uint8", None)
+    pool = one_donor(images, sectors, 0)
+    target = {"sector": tv_tensors.Mask(torch.from_numpy(sectors[1])), "backmixed": False, "label": 2}
+    sample = (tv_tensors.Image(chw(images[1])), [target])
+    for transform in (BackMix(pool), BackMix(pool, sector_key="sector", missing="skip")):
+        _, (out,) = transform(sample)
+        assert out["backmixed"] is True
+        assert target["backmixed"] is False
+
+
+@pytest.mark.parametrize("plug", ["torchvision", "monai"])
+def test_nan_pixels_are_refused(plug: str) -> None:
+    images, sectors = example("float32", None)
+    pool = one_donor(images, sectors, 0)
+    images[1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        missing(plug, pool, images[1], sectors[1])
+
+
+@pytest.mark.parametrize("plug", ["torchvision", "monai"])
+def test_whether_to_swap_differs_between_ranks_and_repeats(
+    plug: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, sectors = example("uint8", None)
+    pool = one_donor(images, sectors, 0)
+    decisions = []
+    for rank in ("0", "0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        torch.manual_seed(0)
+        half = {"p" if plug == "torchvision" else "prob": 0.5}
+        transform = BackMix(pool, **half) if plug == "torchvision" else BackMixd("image", pool, **half)
+        if plug == "monai":
+            transform.set_random_state(0)
+            sample = {"image": chw(images[1]), "sector": sectors[1]}
+        else:
+            sector = tv_tensors.Mask(torch.from_numpy(sectors[1]))
+            sample = {"image": tv_tensors.Image(chw(images[1])), "sector": sector, "backmixed": False}
+        decisions.append([transform(sample)["backmixed"] for _ in range(60)])
+    assert decisions[0] == decisions[1]
+    assert decisions[0] != decisions[2]
+    assert 15 < sum(decisions[0]) < 45
+
+
+def test_usaugment_stands_before_backmix_in_one_compose() -> None:
+    usaugment = pytest.importorskip("usaugment.albumentations")
+    import albumentations as A
+
+    if hasattr(A.BasicTransform, "sample_parameters"):
+        pytest.skip("usaugment is for albumentations 2.0.8")
+    images, sectors = example("float32", None)
+    pool = one_donor(images, sectors, 0)
+    train = A.Compose(
+        [usaugment.DepthAttenuation(p=1.0), sa.BackMix(pool, sector_key="scan_mask")],
+        additional_targets={"scan_mask": "mask"},
+    )
+    plane = sectors[1].view(np.uint8)
+    out = train(image=images[1], mask=plane, scan_mask=plane, backmixed=False)
+    assert out["backmixed"] is True
+    assert np.array_equal(out["image"][~sectors[1]], pool[0][0][~sectors[1]])
+
+
 def test_monai_keeps_metatensors_and_follows_compose() -> None:
     images, sectors = example("float32", None)
     pool = sa.BackgroundPool.from_arrays(images, sectors)

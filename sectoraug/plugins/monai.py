@@ -8,15 +8,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.config.type_definitions import KeysCollection
-from monai.transforms.transform import MapTransform, RandomizableTransform
-from monai.utils.type_conversion import convert_to_dst_type
 
 from sectoraug import checks
 from sectoraug.draws import Draws
 from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool
 from sectoraug.pool_example import checked_pool, common_sector, inside_of, swap_example
+
+try:
+    from monai.config.type_definitions import KeysCollection
+    from monai.transforms.transform import MapTransform, RandomizableTransform
+    from monai.utils.type_conversion import convert_to_dst_type
+except ImportError as error:
+    raise ImportError(
+        "this plug needs MONAI, which is not installed: pip install 'sectoraug[monai]'."
+    ) from error
 
 
 class BackMixd(RandomizableTransform, MapTransform):
@@ -38,9 +44,9 @@ class BackMixd(RandomizableTransform, MapTransform):
 
     An optional entry "pool_index", the image's own index in the pool, keeps it from drawing itself.
 
-    Whether to swap is drawn from `self.R`, as MONAI does. So are donors, and `set_random_state` repeats
-    them; in a DataLoader's workers they follow `torch.manual_seed` and differ across workers and epochs,
-    whether the loader is MONAI's or torch's. Ranks differ.
+    Whether to swap and which donor is drawn from `self.R`, so `set_random_state` repeats it; in a
+    DataLoader's workers it follows `torch.manual_seed` and differs across workers and epochs, whether the
+    loader is MONAI's or torch's. Ranks differ.
 
     Examples:
         >>> import sectoraug as sa
@@ -68,6 +74,11 @@ class BackMixd(RandomizableTransform, MapTransform):
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, checks.number(prob, 0, 1, "prob"))
         self.pool = checked_pool(pool)
+        if sector_key in self.keys:
+            raise ValueError(
+                f"keys hold the sector's own, {sector_key!r}; expected images alone: the swap reads the "
+                "sector, so leave it out of keys."
+            )
         self.sector_key = sector_key
         self.missing = checks.choice(missing, ("raise", "skip"), "missing")
         self.match_sector = bool(match_sector)
@@ -78,8 +89,8 @@ class BackMixd(RandomizableTransform, MapTransform):
 
     def randomize(self, data: Any = None) -> None:
         """Draw whether to swap, and which donor."""
-        super().randomize(None)
         host = Random(int(self.R.randint(0, 2**63, dtype=np.uint64)))
+        self._do_transform = self._draws.bits(host, host_is_seeded=True) < self.prob * 2**64
         self._bits = self._draws.bits(host, host_is_seeded=True)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

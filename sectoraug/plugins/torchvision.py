@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision import tv_tensors
-from torchvision.transforms import v2
+from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
 
 from sectoraug import checks
 from sectoraug.batch import swap_background_batch
@@ -17,6 +16,12 @@ from sectoraug.draws import Draws
 from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool
 from sectoraug.pool_example import checked_pool, common_sector, inside_of, swap_example
+
+try:
+    from torchvision import tv_tensors
+    from torchvision.transforms import v2
+except ImportError as error:
+    raise ImportError('this plug needs torchvision: pip install "sectoraug[torchvision]".') from error
 
 
 class BackMix(v2.Transform):  # type: ignore[misc]
@@ -28,8 +33,8 @@ class BackMix(v2.Transform):  # type: ignore[misc]
     - a `tv_tensors.Image` (C, H, W), or a `tv_tensors.Video` (T, C, H, W) with one donor for all frames;
     - its sector, the only `tv_tensors.Mask`, (H, W) or (1, H, W), nonzero inside; in a dict with several
       masks the one under `sector_key`;
-    - in a dict, optionally "backmixed": False, which comes back True where the background was swapped, and
-      "pool_index": the image's own index in the pool, so that it does not draw itself.
+    - in a dict at any depth, optionally "backmixed": False, which comes back True where the background was
+      swapped, and "pool_index": the image's own index in the pool, so that it does not draw itself.
 
     A collated batch goes the same way, before `v2.CutMix` and `v2.MixUp` (which take no masks): a
     `tv_tensors.Image` (B, C, H, W) with a `tv_tensors.Mask` (B, H, W) or (B, 1, H, W), each image with a
@@ -84,18 +89,21 @@ class BackMix(v2.Transform):  # type: ignore[misc]
     def forward(self, *inputs: Any) -> Any:
         """The sample or batch, its background swapped; inputs are not written to."""
         sample = inputs if len(inputs) > 1 else inputs[0]
-        keys = sample if isinstance(sample, dict) else {}
-        leaves, spec = torch.utils._pytree.tree_flatten(sample)
-        image = _only(leaves, (tv_tensors.Image, tv_tensors.Video), "image")
-        given = keys.get(self.sector_key) if self.sector_key else self._only_mask(leaves)
+        places, spec = tree_flatten_with_path(sample)
+        leaves = [leaf for _, leaf in places]
+        keys = [path[-1].key if path and isinstance(path[-1], MappingKey) else None for path, _ in places]
+        named = dict(zip(keys, leaves, strict=True))
+        image = _only_image(leaves)
+        given = self._sector(leaves, named)
         is_batch = isinstance(image, tv_tensors.Image) and image.ndim == 4
         swap = self._batch if is_batch else self._sample
-        new, sector, mixed = swap(image, given, keys.get("pool_index"))
+        new, sector, mixed = swap(image, given, named.get("pool_index"))
         swapped = {id(image): new, id(given): sector}
-        result = torch.utils._pytree.tree_unflatten([swapped.get(id(leaf), leaf) for leaf in leaves], spec)
-        if "backmixed" in keys:
-            result["backmixed"] = mixed
-        return result
+        leaves = [
+            mixed if key == "backmixed" else swapped.get(id(leaf), leaf)
+            for key, leaf in zip(keys, leaves, strict=True)
+        ]
+        return tree_unflatten(leaves, spec)
 
     def _sample(self, image: Tensor, given: Any, own: Any) -> tuple[Tensor, Any, bool]:
         pixels = image.as_subclass(Tensor)
@@ -139,21 +147,30 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         new, mixed = swap_background_batch(
             images.as_subclass(Tensor), sectors, pixels.to(images.device), mixed=takes.to(images.device)
         )
-        empty = n - int((sectors != 0).flatten(1).any(1).sum())
-        if empty and self.missing == "raise":
-            raise ValueError(
-                f"{empty} of {n} sectors are all zero; expected one for each image: "
-                'use missing="skip" to leave them as they are.'
-            )
+        if self.missing == "raise" and sectors.device.type == "cpu":
+            empty = n - int((sectors != 0).flatten(1).any(1).sum())
+            if empty:
+                raise ValueError(
+                    f"{empty} of {n} sectors are all zero; expected one for each image: "
+                    'use missing="skip" to leave them as they are.'
+                )
         return tv_tensors.wrap(new, like=images), given, mixed
 
     def _applies(self) -> bool:
-        return self.p >= 1 or bool(torch.rand(()) < self.p)
+        return self.p >= 1 or self._bits() < self.p * 2**64
 
     def _bits(self) -> int:
         return self._draws.bits(Random(0), host_is_seeded=False)
 
-    def _only_mask(self, leaves: list[Any]) -> Any:
+    def _sector(self, leaves: list[Any], named: dict[Any, Any]) -> Any:
+        if self.sector_key is not None:
+            given = named.get(self.sector_key)
+            if given is not None and not isinstance(given, tv_tensors.Mask):
+                raise TypeError(
+                    f"{self.sector_key} is {checks.describe(given)}; expected a tv_tensors.Mask, which "
+                    "flips and rotations move along: wrap it."
+                )
+            return given
         masks = [leaf for leaf in leaves if isinstance(leaf, tv_tensors.Mask)]
         if len(masks) > 1:
             raise ValueError(
@@ -163,11 +180,11 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         return masks[0] if masks else None
 
 
-def _only(leaves: list[Any], kinds: tuple[type, ...], what: str) -> Any:
-    found = [leaf for leaf in leaves if isinstance(leaf, kinds)]
+def _only_image(leaves: list[Any]) -> Any:
+    found = [leaf for leaf in leaves if isinstance(leaf, (tv_tensors.Image, tv_tensors.Video))]
     if len(found) != 1:
         raise ValueError(
-            f"the sample has {len(found)} {what}s; expected one tv_tensors.Image or Video: wrap it, or "
+            f"the sample has {len(found)} images; expected one tv_tensors.Image or Video: wrap it, or "
             "call the transform for each."
         )
     return found[0]
