@@ -61,7 +61,14 @@ LAYERS = [
         "evidence.landmarks",
         "evidence.metric",
     ],
-    ["plugins", "plugins.albumentations", "plugins.kornia"],
+    [
+        "pool_example",
+        "plugins",
+        "plugins.albumentations",
+        "plugins.kornia",
+        "plugins.monai",
+        "plugins.torchvision",
+    ],
     [
         "workbench",
         "workbench.archive",
