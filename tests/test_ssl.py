@@ -229,6 +229,26 @@ def test_the_table_has_every_column_and_goes_on(
         ssl.table.main()
 
 
+def test_the_table_of_own_clips_splits_patients(
+    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(12):
+        label = sa.phantom.VIEWS[i % 2]
+        (tmp_path / "own" / label).mkdir(parents=True, exist_ok=True)
+        clip = sa.phantom.make_clip(label, seed=i, frames=6, size=(64, 64))
+        np.save(tmp_path / "own" / label / f"p{i // 2}_{i}.npy", clip.frames)
+    small = (*SMALL, "--methods", "simclr", "--seeds", 0, "--no-tune", "--clips", tmp_path / "own")
+    command("table.py", monkeypatch, *small, "--out", tmp_path / "out")
+    arguments: list[Any] = []
+    data_of = ssl.table.data_of
+    monkeypatch.setattr(ssl.table, "data_of", lambda a: arguments.append(a) or data_of(a))
+    ssl.table.main()
+    assert "| simclr | backmix |" in capsys.readouterr().out
+    frames, data = data_of(arguments[0])
+    assert not set(frames.patients) & set(data.test.patients)
+    assert set(frames.patients) | set(data.test.patients) == set(range(6))
+
+
 def test_variance_and_its_table(
     ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

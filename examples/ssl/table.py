@@ -3,28 +3,30 @@
     python examples/ssl/table.py                       # phantom, three seeds; trains what is missing
     python examples/ssl/table.py --seeds 0             # one seed, no intervals
     python examples/ssl/table.py --imagenet WEIGHTS    # torchvision's ResNet18 weights beside the rest
+    python examples/ssl/table.py --clips FOLDER        # your clips, FOLDER/LABEL/PATIENT_*.*
 
 It goes on where it was stopped, and writes table.md, results.json and tsne.png into --out.
 
-Labelled images are of patients that no clip shows, and no patient is in two sets. "fair" labels come with
-overlays drawn without regard to the view, "tied" ones with the overlay tied to the view 95% of the time. The
-test set is fair.
+The phantom's labelled images are of patients that no clip shows, and no patient is in two sets. "fair" labels
+come with overlays drawn without regard to the view, "tied" ones with the overlay tied to the view 95% of the
+time. The test set is fair. Of your clips 3 patients in 10 are the test set.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import torch
-from clips import cached, every_kth, phantom_clips, write_whole
+from clips import Clips, Frames, cached, every_kth, phantom_clips, split_by_patient, write_whole
 from methods import METHODS, SELF_SUPERVISED
 from networks import Encoder, imagenet_encoder
-from pretrain import Run, add_arguments, clips_of, complete, pretrain, runs_of, spread
+from pretrain import Run, add_arguments, clips_of, complete, device_of_choice, pretrain, runs_of, spread
 from probe import (
     LAYER,
     Embedded,
@@ -52,17 +54,42 @@ STEPS = {0.01: 40, 0.1: 60, 1.0: 100}
 CLUSTERING = ("silhouette", "compactness", "uniqueness")
 
 
+@dataclass(frozen=True)
 class Labelled:
-    """The phantom's labelled images, and clips to find landmarks in."""
+    """What encoders are judged on; no patient is in both a training and a test set."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        n, size, shortcut = arguments.labelled, arguments.size, arguments.shortcut
-        self.fair = phantom_frames(n, size, 1, 0.0)
-        self.tied = phantom_frames(n, size, 1, shortcut)
-        self.test = phantom_frames(n // 4, size, 2, 0.0)
-        self.tied_test = phantom_frames(n // 4, size, 2, shortcut)
-        shape = {"frames": arguments.frames, "size": size}
-        self.clips = cached(arguments.out / "cache", phantom_clips, n=48, seed=3, shortcut=shortcut, **shape)
+    fair: Frames
+    """Overlays say nothing of the view."""
+    tied: Frames
+    """The same patients, overlays tied to the view; of one's own clips simply the same."""
+    test: Frames
+    tied_test: Frames
+    clips: Clips
+    """To find landmarks in."""
+
+
+def phantom_labelled(arguments: argparse.Namespace) -> Labelled:
+    n, size, shortcut = arguments.labelled, arguments.size, arguments.shortcut
+    shape = {"frames": arguments.frames, "size": size}
+    return Labelled(
+        phantom_frames(n, size, 1, 0.0),
+        phantom_frames(n, size, 1, shortcut),
+        phantom_frames(n // 4, size, 2, 0.0),
+        phantom_frames(n // 4, size, 2, shortcut),
+        cached(arguments.out / "cache", phantom_clips, n=48, seed=3, shortcut=shortcut, **shape),
+    )
+
+
+def data_of(arguments: argparse.Namespace) -> tuple[Frames, Labelled]:
+    """Frames to learn from without labels, and labelled ones."""
+    clips = clips_of(arguments)
+    if arguments.clips is None:
+        return every_kth(clips, arguments.every), phantom_labelled(arguments)
+    if clips.labels.min() < 0:
+        raise SystemExit("the table needs labels: put your clips into FOLDER/LABEL/.")
+    learned, held = split_by_patient(clips, 0.3, 0)
+    train, test = every_kth(learned, arguments.every), every_kth(held, arguments.every)
+    return train, Labelled(train, train, test, test, held)
 
 
 def evaluate(encoder: Encoder, data: Labelled, tune: bool) -> dict[str, Any]:
@@ -88,15 +115,17 @@ def evaluate(encoder: Encoder, data: Labelled, tune: bool) -> dict[str, Any]:
     return found
 
 
-def results_of(arguments: argparse.Namespace) -> dict[str, dict[str, list[Any]]]:
+def results_of(
+    frames: Frames, data: Labelled, arguments: argparse.Namespace
+) -> dict[str, dict[str, list[Any]]]:
     """Scores by method and by "plain" or "backmix" views, a list over seeds."""
-    data, frames = Labelled(arguments), every_kth(clips_of(arguments), arguments.every)
     bounds = ["random", *(["imagenet"] if arguments.imagenet else [])]
     runs = runs_of(arguments, bounds, [False])
     runs += runs_of(arguments, [*arguments.methods, "supervised"], [True, False])
     results: dict[str, dict[str, list[Any]]] = {}
     for run in tqdm(sorted(runs, key=lambda run: run.seed), desc="runs"):
-        path = arguments.out / "scores" / f"{run.name}.json"
+        way = "" if arguments.tune else "-linear"
+        path = arguments.out / "scores" / f"{run.name}-{len(data.fair.labels)}labels{way}.json"
         if not path.exists():
             encoder = encoder_of(run, frames, arguments)
             text = json.dumps(evaluate(encoder, data, tune=arguments.tune), indent=1)
@@ -106,9 +135,9 @@ def results_of(arguments: argparse.Namespace) -> dict[str, dict[str, list[Any]]]
     return results
 
 
-def encoder_of(run: Run, frames: Any, arguments: argparse.Namespace) -> Encoder:
+def encoder_of(run: Run, frames: Frames, arguments: argparse.Namespace) -> Encoder:
     if run.method == "imagenet":
-        return imagenet_encoder(arguments.imagenet)
+        return imagenet_encoder(arguments.imagenet).to(device_of_choice())
     return pretrain(run, frames, arguments.out)
 
 
@@ -248,11 +277,11 @@ def correlations(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[
     return lines
 
 
-def draw_tsne(encoders: dict[str, Encoder], data: Labelled, path: Path) -> None:
+def draw_tsne(encoders: dict[str, Encoder], clips: Clips, path: Path) -> None:
     """Landmark features of each encoder in the plane, by their k-means cluster and by view."""
     figure, axes = plt.subplots(2, len(encoders), figsize=(3 * len(encoders), 6), layout="constrained")
     for (top, bottom), (name, encoder) in zip(axes.T, encoders.items(), strict=True):
-        features, labels = landmark_features(encoder, data.clips)
+        features, labels = landmark_features(encoder, clips)
         unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
         clusters = KMeans(8, random_state=0).fit_predict(unit)
         plane = TSNE(random_state=0).fit_transform(unit)
@@ -282,13 +311,15 @@ def main() -> None:
     )
     add_arguments(parser)
     arguments = complete(parser.parse_args())
-    results = results_of(arguments)
+    frames, data = data_of(arguments)
+    results = results_of(frames, data, arguments)
     text = json.dumps(
         {"settings": {k: str(v) for k, v in vars(arguments).items()}, "results": results}, indent=1
     )
     write_whole(arguments.out / "results.json", lambda file: file.write(text.encode()))
     lines = ["## Methods\n", *main_table(results, arguments.tune)]
-    lines += ["\n## Linear probes on tied labels, macro F1\n", *shortcut_table(results)]
+    if arguments.clips is None:
+        lines += ["\n## Linear probes on tied labels, macro F1\n", *shortcut_table(results)]
     if len(arguments.seeds) > 1:
         for key in ("probe@0.01", *(["tuned@0.01"] if arguments.tune else [])):
             for kind in ("plain", "backmix"):
@@ -300,13 +331,12 @@ def main() -> None:
     write_whole(arguments.out / "table.md", lambda file: file.write(report.encode()))
     print(report)
 
-    frames = every_kth(clips_of(arguments), arguments.every)
     shown = {"random": False, arguments.methods[-1]: True, "supervised": True}
     encoders = {
         method: encoder_of(runs_of(arguments, [method], [mixed])[0], frames, arguments)
         for method, mixed in shown.items()
     }
-    draw_tsne(encoders, Labelled(arguments), arguments.out / "tsne.png")
+    draw_tsne(encoders, data.clips, arguments.out / "tsne.png")
 
 
 if __name__ == "__main__":
