@@ -24,7 +24,7 @@ import torch
 from clips import Clips, Frames, cached, every_kth, own_clips, phantom_clips, write_whole
 from methods import METHODS, SELF_SUPERVISED
 from networks import Encoder, make_encoder
-from resume import fit
+from resume import fit, keep_settings
 from safetensors.torch import load_file, save
 from torch import Tensor
 from tqdm import tqdm
@@ -188,14 +188,7 @@ def complete(arguments: argparse.Namespace) -> argparse.Namespace:
             f"--size is {arguments.size}; expected a multiple of 32, by which encoders shrink it."
         )
     kept = ("clips", "encoder", "size", "n_clips", "frames", "every", "shortcut", "epochs", "batch")
-    settings = {key: str(getattr(arguments, key)) for key in kept}
-    described = arguments.out / "settings.json"
-    if described.exists() and json.loads(described.read_text()) != settings:
-        raise SystemExit(
-            f"{arguments.out} holds runs with other settings; choose another --out, or remove it."
-        )
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    described.write_text(json.dumps(settings, indent=1))
+    keep_settings(arguments.out, {key: getattr(arguments, key) for key in kept})
     return arguments
 
 

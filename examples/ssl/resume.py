@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from clips import write_whole
 from torch import nn
+
+
+def keep_settings(out: Path, settings: dict[str, object]) -> None:
+    """Write what the runs in a folder have in common, or refuse to mix them with others."""
+    text = json.dumps({key: str(value) for key, value in settings.items()}, indent=1)
+    described = out / "settings.json"
+    if described.exists() and described.read_text() != text:
+        raise SystemExit(f"{out} holds runs with other settings; choose another --out, or remove it.")
+    write_whole(described, lambda file: file.write(text.encode()))
 
 
 def fit(

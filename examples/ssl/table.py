@@ -284,7 +284,7 @@ def draw_tsne(encoders: dict[str, Encoder], clips: Clips, path: Path) -> None:
         features, labels = landmark_features(encoder, clips)
         unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12)
         clusters = KMeans(8, random_state=0).fit_predict(unit)
-        plane = TSNE(random_state=0).fit_transform(unit)
+        plane = TSNE(perplexity=min(30, len(unit) / 4), random_state=0).fit_transform(unit)
         top.scatter(*plane.T, c=clusters, cmap="tab10", s=3)
         bottom.scatter(*plane.T, c=labels, cmap="Set1", s=3)
         score = sa.clustering_scores(features, clusters)["silhouette"]

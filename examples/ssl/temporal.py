@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from clips import Clips, cached, own_clips, phantom_clips, select, split_by_patient, write_whole
 from pretrain import device_of_choice
-from resume import fit
+from resume import fit, keep_settings
 from sklearn.metrics import f1_score, precision_score
 from torch import Tensor, nn
 from torch.nn import functional
@@ -218,6 +218,8 @@ def parse() -> argparse.Namespace:
     for key, value in defaults.items():
         if getattr(arguments, key) is None:
             setattr(arguments, key, value)
+    kept = {key: value for key, value in vars(arguments).items() if key not in ("out", "tasks", "seed")}
+    keep_settings(arguments.out, kept)
     return arguments
 
 
