@@ -152,7 +152,7 @@ def test_imagenet_weights_load_by_torchvisions_names(ssl: Any, tmp_path: Path) -
 
 
 def test_labels_are_drawn_by_patient_and_hold_every_class(ssl: Any) -> None:
-    frames = ssl.probe.phantom_frames(64, 32, 0, 0.0)
+    frames, _ = ssl.probe.phantom_frames(64, 32, 0, 0.0)
     few = ssl.probe.few_patients(frames, 0.1, 0)
     assert set(few.labels) == {0, 1, 2, 3}
     assert len(few.labels) == 8 * len(set(few.patients)), "all frames of a patient or none"
@@ -163,7 +163,7 @@ def test_labels_are_drawn_by_patient_and_hold_every_class(ssl: Any) -> None:
 
 
 def test_the_probe_on_top_of_its_encoder_is_the_probe(ssl: Any) -> None:
-    frames = ssl.probe.phantom_frames(32, 32, 0, 0.0)
+    frames, _ = ssl.probe.phantom_frames(32, 32, 0, 0.0)
     encoder = ssl.networks.make_encoder("narrow4").eval()
     features = ssl.pretrain.embed(encoder, frames.images).numpy()
     probe = ssl.probe.LinearProbe(features, frames.labels)

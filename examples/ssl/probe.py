@@ -25,10 +25,13 @@ LAYER = "layer3"
 """Whose maps are explained and clustered; a cell is 16 x 16 pixels."""
 
 
-def phantom_frames(n: int, size: int, seed: int, shortcut: float) -> Frames:
-    """Labelled frames of patients that no clip shows; under one seed `shortcut` changes overlays alone."""
+def phantom_frames(n: int, size: int, seed: int, shortcut: float) -> tuple[Frames, np.ndarray]:
+    """Labelled frames of patients that no clip shows, and (n,) the number of each one's overlay layout.
+
+    Under one seed `shortcut` changes overlays alone.
+    """
     data = sa.phantom.make_dataset(n, shortcut=shortcut, seed=seed, size=(size, size))
-    return Frames(data.images, data.sectors, data.labels, data.patients)
+    return Frames(data.images, data.sectors, data.labels, data.patients), data.layouts
 
 
 def few_patients(frames: Frames, fraction: float, seed: int) -> Frames:
@@ -145,6 +148,15 @@ def background_accuracies(encoder: Encoder, train: Embedded, test: Embedded) -> 
         name: 100 * float((probe.predict(black[1].features) == test.frames.labels).mean())
         for name, probe in probes.items()
     }
+
+
+def overlay_accuracy(train: Embedded, test: Embedded, overlays: tuple[np.ndarray, np.ndarray]) -> float:
+    """Percent of overlay layouts that a linear probe tells from whole images, where the view tells nothing.
+
+    How much of the background is in an encoder's features, beside all else.
+    """
+    told = LinearProbe(train.features, overlays[0]).predict(test.features)
+    return 100 * float((told == overlays[1]).mean())
 
 
 def energy(encoder: Encoder, train: Embedded, test: Frames) -> dict[str, float]:

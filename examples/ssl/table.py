@@ -33,6 +33,7 @@ from probe import (
     background_accuracies,
     energy,
     landmark_features,
+    overlay_accuracy,
     phantom_frames,
     probe_f1,
     tuned_f1,
@@ -66,17 +67,22 @@ class Labelled:
     tied_test: Frames
     clips: Clips
     """To find landmarks in."""
+    overlays: tuple[np.ndarray, np.ndarray] | None
+    """The layouts' numbers in `fair` and `test`, where they are known."""
 
 
 def phantom_labelled(arguments: argparse.Namespace) -> Labelled:
     n, size, shortcut = arguments.labelled, arguments.size, arguments.shortcut
     shape = {"frames": arguments.frames, "size": size}
+    fair, train_overlays = phantom_frames(n, size, 1, 0.0)
+    test, test_overlays = phantom_frames(n // 4, size, 2, 0.0)
     return Labelled(
-        phantom_frames(n, size, 1, 0.0),
-        phantom_frames(n, size, 1, shortcut),
-        phantom_frames(n // 4, size, 2, 0.0),
-        phantom_frames(n // 4, size, 2, shortcut),
+        fair,
+        phantom_frames(n, size, 1, shortcut)[0],
+        test,
+        phantom_frames(n // 4, size, 2, shortcut)[0],
         cached(arguments.out / "cache", phantom_clips, n=48, seed=3, shortcut=shortcut, **shape),
+        (train_overlays, test_overlays),
     )
 
 
@@ -89,7 +95,7 @@ def data_of(arguments: argparse.Namespace) -> tuple[Frames, Labelled]:
         raise SystemExit("the table needs labels: put your clips into FOLDER/LABEL/.")
     learned, held = split_by_patient(clips, 0.3, 0)
     train, test = every_kth(learned, arguments.every), every_kth(held, arguments.every)
-    return train, Labelled(train, train, test, test, held)
+    return train, Labelled(train, train, test, test, held, None)
 
 
 def evaluate(encoder: Encoder, data: Labelled, tune: bool) -> dict[str, Any]:
@@ -107,6 +113,8 @@ def evaluate(encoder: Encoder, data: Labelled, tune: bool) -> dict[str, Any]:
                 encoder, data.fair, data.test, fraction, TUNED[fraction], STEPS[fraction]
             )
     found.update(background_accuracies(encoder, tied, tied_test))
+    if data.overlays is not None:
+        found["overlay"] = overlay_accuracy(fair, test, data.overlays)
     found.update(energy(encoder, tied, data.test))
     features, _ = landmark_features(encoder, data.clips)
     found.update(sa.clustering_scores(features))
@@ -177,14 +185,15 @@ def main_table(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[st
             "D_U",
             "%E",
             "background",
-            "of it used",
+            "overlay",
         ]
     )
     for method, kinds in results.items():
         for kind, rows in kinds.items():
             cells = [cell(rows, f"{way}@{fraction:g}") for way, _ in ways for fraction in FRACTIONS]
             cells += [cell(rows, key, 3) for key in CLUSTERING]
-            cells += [cell(rows, key) for key in ("energy_percent", "background", "background_used")]
+            cells += [cell(rows, key) for key in ("energy_percent", "background")]
+            cells.append(cell(rows, "overlay") if "overlay" in rows[0] else "")
             lines.append(line([method, kind, *cells]))
     row = next(iter(next(iter(results.values())).values()))[0]
     lines.append(
@@ -192,8 +201,8 @@ def main_table(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[st
         f"over seeds (Student's t). Clustering: {row['n']} features of {LAYER} at landmarks (local maxima of "
         f"motion energy, no gaze), {row['n_clusters']} clusters, robust variant. %E: GradCAM at {LAYER} of a "
         f"linear probe on tied labels; a uniform map scores {row['coverage_percent']:.0f}. Background: "
-        "accuracy on images with a black sector (tied, chance 25), of a probe that learned on such, and of "
-        "one that learned on whole images."
+        "accuracy of a probe that learns the view from images with a black sector (tied). Overlay: of one "
+        "that learns the overlay's layout from whole images (fair). Chance is 25 for both."
     )
     return lines
 
@@ -223,37 +232,39 @@ def shortcut_table(results: dict[str, dict[str, list[Any]]]) -> list[str]:
     return lines
 
 
-def comparison(results: dict[str, dict[str, list[Any]]], key: str, kind: str) -> list[str]:
-    """Each method against random initialisation, by `sa.compare_runs`, Holm's correction over these pairs."""
-    lines = head(["method", "F1", "95% interval", "random", "its interval", "p", "differs (Holm)"])
-    found = {
-        method: sa.compare_runs(
-            {"random": [r[key] for r in results["random"]["plain"]], method: [r[key] for r in kinds[kind]]}
-        )
-        for method, kinds in results.items()
-        if method != "random" and kind in kinds
-    }
-    order = sorted(found, key=lambda method: found[method].p_value["random", method])
+def comparison(pairs: dict[str, tuple[list[float], list[float]]], against: str) -> list[str]:
+    """Each method's scores against others, by `sa.compare_runs`, with Holm's correction over the methods."""
+    title = against.capitalize()
+    lines = head(["method", "mean", "95% interval", title, "its interval", "p", "differs (Holm)"])
+    found = {name: sa.compare_runs({against: other, "own": own}) for name, (other, own) in pairs.items()}
     falls = True
-    for k, method in enumerate(order):
-        one = found[method]
-        p = one.p_value["random", method]
-        falls = falls and p <= 0.05 / (len(order) - k)
-        low, high = one.interval[method]
-        random_low, random_high = one.interval["random"]
-        lines.append(
-            line(
-                [
-                    method,
-                    f"{one.mean[method]:.1f}",
-                    f"{low:.1f} to {high:.1f}",
-                    f"{one.mean['random']:.1f}",
-                    f"{random_low:.1f} to {random_high:.1f}",
-                    f"{p:.1e}",
-                    "yes" if falls else "no",
-                ]
-            )
-        )
+    for k, name in enumerate(sorted(found, key=lambda name: found[name].p_value[against, "own"])):
+        one, p = found[name], found[name].p_value[against, "own"]
+        falls = falls and p <= 0.05 / (len(found) - k)
+        cells = []
+        for which in ("own", against):
+            low, high = one.interval[which]
+            cells += [f"{one.mean[which]:.1f}", f"{low:.1f} to {high:.1f}"]
+        lines.append(line([name, *cells, f"{p:.1e}", "yes" if falls else "no"]))
+    return lines
+
+
+def comparisons(results: dict[str, dict[str, list[Any]]], tuned: bool, own_clips: bool) -> list[str]:
+    """With 1% of the labels against random initialisation, and BackMix views against plain ones."""
+    lines = []
+    for key in ("probe@0.01", *(["tuned@0.01"] if tuned else [])):
+        for kind in ("plain", "backmix"):
+            random = [row[key] for row in results["random"]["plain"]]
+            pairs = {m: (random, [row[key] for row in k[kind]]) for m, k in results.items() if kind in k}
+            pairs.pop("random", None)
+            lines += [f"\n## {key}, {kind} views, against random initialisation\n"]
+            lines += comparison(pairs, "random")
+    for key in () if own_clips else ("o.o.d.@0.01", "o.o.d.@1", "overlay", "background", "background_used"):
+        both = {m: k for m, k in results.items() if "backmix" in k}
+        pairs = {
+            m: tuple([row[key] for row in k[kind]] for kind in ("plain", "backmix")) for m, k in both.items()
+        }
+        lines += [f"\n## {key}, BackMix views against plain ones\n", *comparison(pairs, "plain")]
     return lines
 
 
@@ -272,7 +283,7 @@ def correlations(results: dict[str, dict[str, list[Any]]], tuned: bool) -> list[
             cells = []
             for key in keys:
                 rho = spearmanr([sign * mean_of(r, score) for r in some], [mean_of(r, key) for r in some])
-                cells.append(f"{rho.statistic:.2f} (p {rho.pvalue:.2f})")
+                cells.append(f"{rho.statistic:.2f} (p {rho.pvalue:.3f})")
             lines.append(line([f"{'-' if sign < 0 else ''}{score}", f"{among} ({len(some)})", *cells]))
     return lines
 
@@ -321,10 +332,7 @@ def main() -> None:
     if arguments.clips is None:
         lines += ["\n## Linear probes on tied labels, macro F1\n", *shortcut_table(results)]
     if len(arguments.seeds) > 1:
-        for key in ("probe@0.01", *(["tuned@0.01"] if arguments.tune else [])):
-            for kind in ("plain", "backmix"):
-                lines += [f"\n## {key}, {kind} views, against random initialisation\n"]
-                lines += comparison(results, key, kind)
+        lines += comparisons(results, arguments.tune, arguments.clips is not None)
     if sum(map(len, results.values())) > 3:
         lines += ["\n## Spearman's rank correlation\n", *correlations(results, arguments.tune)]
     report = "\n".join(lines) + "\n"

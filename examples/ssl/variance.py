@@ -32,8 +32,8 @@ def main() -> None:
     arguments = complete(parser.parse_args())
     if arguments.clips is not None:
         raise SystemExit("this study makes its own clips, as many as it needs; leave out --clips.")
-    train = phantom_frames(arguments.labelled, arguments.size, 1, 0.0)
-    test = phantom_frames(arguments.labelled // 4, arguments.size, 2, 0.0)
+    train, _ = phantom_frames(arguments.labelled, arguments.size, 1, 0.0)
+    test, _ = phantom_frames(arguments.labelled // 4, arguments.size, 2, 0.0)
     n_frames = arguments.n_clips * len(range(0, arguments.frames, arguments.every))
     usual = arguments.frames // arguments.every
     rows: dict[str, dict[int, list[dict[str, float]]]] = {}
