@@ -27,8 +27,8 @@ SIZES = {
     "small": {"train": 2_400, "val": 320, "i.d.": 480, "o.o.d.": 640},
 }
 PHANTOMS: dict[str, dict[str, Any]] = {
-    # The overlay is that of the label 90% of the time, and drawn from all otherwise; at the other sites always
-    # drawn. Chosen by the baseline alone, before any method was compared.
+    # The overlay is that of the label 90% of the time, otherwise drawn from all; at the other sites it always
+    # is. Chosen by the baseline alone, before any method was compared.
     "phantom": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.0},
     # So is the sector's opening.
     "phantom-outline": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.9},

@@ -1,4 +1,4 @@
-"""The methods of Table 1 and some past the paper: what each does to a training image, a batch and the loss."""
+"""The methods of Table 1 and some past the paper: what each does to a training image and its sector."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset, get_worker_info
-from train_resnet18 import FILLS, Split, as_planes, few_sectors, pool_of, standardised
+from train_resnet18 import FILLS, Split, as_planes, few_sectors, pool_of
 
 import sectoraug as sa
 
@@ -56,7 +56,9 @@ class Run:
         for field in fields(self)[2:-1]:
             value = getattr(self, field.name)
             if value != field.default:
-                parts.append(f"{field.name}={value:g}" if isinstance(value, float) else f"{field.name}={value}")
+                parts.append(
+                    f"{field.name}={value:g}" if isinstance(value, float) else f"{field.name}={value}"
+                )
         return " ".join(parts)
 
     @property
@@ -99,7 +101,7 @@ def training_split(run: Run, train: Split, found: np.ndarray | None) -> Split:
 
 
 def spoilt(sector: np.ndarray, how: str, iou: float, rng: np.random.Generator) -> np.ndarray:
-    """A sector eroded, dilated or moved to the first step where its IoU with the true one is at most `iou`."""
+    """A sector eroded, dilated or moved, to the first step where its IoU with the true one is `iou`."""
     if not sector.any() or iou >= 1:
         return sector
     angle = 2 * np.pi * rng.random()
@@ -125,7 +127,7 @@ def spoilt(sector: np.ndarray, how: str, iou: float, rng: np.random.Generator) -
 
 
 class Frames(Dataset):
-    """(image (1, H, W) float32 of mean 0 and deviation 1, label, whether its background was replaced)."""
+    """(image (1, H, W) uint8, label, whether its background was replaced)."""
 
     def __init__(self, run: Run, split: Split) -> None:
         self.split, self.n = split, len(split.labels)
@@ -152,7 +154,7 @@ class Frames(Dataset):
             transform.set_random_seed((seed + k) % 2**32)
         self.rng = np.random.default_rng(seed)
         if ramp and self.mix is not None:
-            self.mix.p = min(1.0, 2 * progress)
+            self.mix.p = progress
 
     def __len__(self) -> int:
         return self.n
@@ -165,7 +167,7 @@ class Frames(Dataset):
         if self.soft and out["mask"].any():
             background, _ = self.pool[self.pool.draw(self.rng)]
             image, mixed = softly_swapped(image, out["mask"], background), True
-        return standardised(as_planes(image)), label, mixed
+        return as_planes(image), label, mixed
 
 
 def start_worker(_: int) -> None:
@@ -187,7 +189,7 @@ def mixes_of_other_classes(split: Split) -> list[sa.BackMix]:
 
 
 def softly_swapped(image: np.ndarray, sector: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """The sector fades into the new background over SEAM_PX pixels inside its edge; nothing outside is kept."""
+    """The sector fades into the new background over SEAM_PX inside its edge; nothing outside is kept."""
     inside = np.pad((sector > 0).astype(np.uint8), 1)
     depth_px = cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1]
     share = np.minimum(depth_px / SEAM_PX, 1)

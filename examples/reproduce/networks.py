@@ -18,8 +18,9 @@ def make_network(name: str, n_classes: int, size: int, stem: str = "3x3", width:
     """One of NETWORKS for (B, 1, size, size) images.
 
     Args:
-        stem: of the ResNet18: "3x3" (stride 1, no max-pool, the authors' code) or "torchvision" (7x7, stride 2).
-        width: channels of the ResNet18's first stage, 64 in the paper; 16 and 32 are cheaper and not the paper's.
+        stem: of the ResNet18: "3x3" (stride 1, no max-pool: the authors' code) or "torchvision" (7x7).
+        width: channels of the ResNet18's first stage; 64 in the paper. 16 and 32 are cheaper; 8 crashed
+            torch 2.15 on a CPU.
     """
     if name == "resnet18":
         return NarrowResNet18(n_classes, stem, width)

@@ -1,15 +1,15 @@
 """Rerun the comparison of the BackMix paper on a phantom or on your own data.
 
-    python examples/reproduce/reproduce.py                        # small setting, Tables 1 and 2, about an hour
-    python examples/reproduce/reproduce.py --setting paper        # at the paper's sizes, for a GPU
-    torchrun --nproc-per-node N examples/reproduce/reproduce.py --setting paper      # each run on N GPUs
-    python examples/reproduce/reproduce.py --setting paper --shard 0/4               # or a quarter of the runs
+    python examples/reproduce/reproduce.py                    # small setting, Tables 1 and 2
+    python examples/reproduce/reproduce.py --setting paper    # at the paper's sizes, for a GPU
+    torchrun --nproc-per-node N examples/reproduce/reproduce.py --setting paper  # each run on N GPUs
+    python examples/reproduce/reproduce.py --setting paper --shard 0/4           # or a quarter of the runs
     python examples/reproduce/reproduce.py --data tmed2 --root TMED2 --sectors SECTORS --setting paper
     python examples/reproduce/reproduce.py --data phantom-outline --tables outline   # past the paper
     python examples/reproduce/reproduce.py --fractions 0.2 0.05 --lams 0 1 2         # a sweep
 
-Stop it at any time: the same command goes on after the last finished epoch. It writes runs/*.json (one a run),
-tables.md and maps.png into --out. docs/how-to/reproduce.md says more.
+Stop it at any time: the same command goes on after the last finished epoch. It writes runs/*.json (one a
+run), tables.md, maps-id.png and maps-ood.png into --out. docs/how-to/reproduce.md says more.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--sectors", help="a folder of PNGs named as the images, or auto to find them")
     parser.add_argument("--columns", nargs="+", default=[], metavar="OURS=THEIRS", help="renamed columns")
     parser.add_argument("--classes", nargs="+", default=[], help="labels to keep, in order; all by default")
-    parser.add_argument("--ood", choices=tuple(ADAPTERS), help="data of another hospital, for the o.o.d. test")
+    parser.add_argument(
+        "--ood", choices=tuple(ADAPTERS), help="data of another hospital, for the o.o.d. test"
+    )
     parser.add_argument("--ood-root", type=Path)
     parser.add_argument("--ood-labels", type=Path)
     parser.add_argument("--ood-sectors")

@@ -1,10 +1,14 @@
 """SMA (Kwon et al., WACV 2024): object and background kept apart in feature space by contrast, without masks.
 
-What is known: the paper's description and its published training code, written for 20 labels an image,
-ResNet50 and SGD. Inferred here, since BackMix does not say how it used SMA: ResNet18; one label an image, of which
-the highest object score is the answer; BackMix's optimiser; as many maps an aggregator as the last stage has
-channels; the shares of the schedule. The code's network and its published weights of the losses are
-followed where they differ from the text: the background's features have no class at all.
+Known, from the paper's abstract and the authors' published training code (github.com/herbwood/WSSS_SMA, for
+several labels an image, ResNet50 and SGD): two aggregators of attention, one on the last stage and one on all
+stages; two classifiers, their four losses and the losses' weights; the contrast; features joined, and
+joined again after backgrounds changed places in the batch; weights that rise with the epoch.
+
+Inferred, since BackMix does not say how it used SMA, and the network that the authors' script names is not
+among the published ones (the nearest is followed): ResNet18 at BackMix's size with BackMix's optimiser; one
+label an image, the answer being the highest object score; as many maps an aggregator as the last stage has
+channels (256 for 2048 there), sides a quarter as wide, no clipping of gradients.
 """
 
 from __future__ import annotations

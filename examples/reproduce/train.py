@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 from torchvision.transforms.v2 import CutMix
 from tqdm import tqdm
-from train_resnet18 import evaluate, predictions, rank_and_world, wait_for_all, write_whole
+from train_resnet18 import evaluate, predictions, rank_and_world, standardised, wait_for_all, write_whole
 
 import sectoraug as sa
 
@@ -43,13 +43,11 @@ class Setting:
 
 
 PAPER = Setting()
-SMALL = Setting(size=64, epochs=16, stem="torchvision", width=16, layer="layer3")
+SMALL = Setting(size=64, epochs=8, stem="torchvision", width=16, layer="layer3")
 
 
 def model_of(run: Run, setting: Setting, n_classes: int) -> nn.Module:
-    network = make_network(
-        run.network, n_classes, setting.size, run.stem or setting.stem, setting.width
-    )
+    network = make_network(run.network, n_classes, setting.size, run.stem or setting.stem, setting.width)
     return SMA(network, n_classes) if run.method == "sma" else network
 
 
@@ -58,7 +56,9 @@ def layer_of(run: Run, setting: Setting) -> str:
     return f"{'trunk.' if run.method == 'sma' else ''}{layer}"
 
 
-def finish(run: Run, data: Data, setting: Setting, out: Path, device: torch.device, workers: int = 0) -> dict[str, Any]:
+def finish(
+    run: Run, data: Data, setting: Setting, out: Path, device: torch.device, workers: int = 0
+) -> dict[str, Any]:
     """The run's JSON, read if it is there, else made; a half-trained run goes on after its last epoch."""
     path = out / "runs" / f"{run.file}.json"
     shared = {"setting": asdict(setting), "data": data.key}
@@ -145,6 +145,7 @@ def train(
         model.train()
         for images, labels, mixed in loader:
             images, labels, mixed = (value.to(device, non_blocking=True) for value in (images, labels, mixed))
+            images = standardised(images)
             if cutmix is not None:
                 images, labels = cutmix(images, labels)
             images = images.contiguous(memory_format=torch.channels_last)
