@@ -428,15 +428,16 @@ def evaluate(
     model: nn.Module, split: Split, layer: str, device: torch.device, n: int = len(CLASSES)
 ) -> dict[str, float]:
     """All of COLUMNS in percent, how many images had a dead CAM, and the CAM's grid; for n classes."""
+    alone = {"sync_on_compute": False}  # one rank judges
     scores = MetricCollection(
         {
-            "accuracy": MulticlassAccuracy(n, average="micro"),
-            "precision": MulticlassPrecision(n),
-            "recall": MulticlassRecall(n),
-            "f1": MulticlassF1Score(n),
+            "accuracy": MulticlassAccuracy(n, average="micro", **alone),
+            "precision": MulticlassPrecision(n, **alone),
+            "recall": MulticlassRecall(n, **alone),
+            "f1": MulticlassF1Score(n, **alone),
         }
     )
-    focus = sa.Focus()
+    focus = sa.Focus(**alone)
     model.eval()
     with sa.GradCAM(model, layer) as gradcam:
         for images, labels, sectors in batches(split):
