@@ -33,11 +33,11 @@ from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, tra
 from networks import NETWORKS, make_network  # noqa: E402
 from reproduce import main  # noqa: E402
 from sma import SMA  # noqa: E402
-from tables import differences, printed, read, report  # noqa: E402
-from train import PAPER, SMALL, Setting, finish, layer_of, model_of  # noqa: E402
+from tables import based_on, differences, printed, read, report  # noqa: E402
+from train import SETTINGS, Setting, finish, layer_of, model_of  # noqa: E402
 
 COUNTS = {"train": 96, "val": 16, "i.d.": 16, "o.o.d.": 24}
-TINY = replace(SMALL, size=32, epochs=2, layer="layer2")
+TINY = replace(SETTINGS["small"], size=32, epochs=2, layer="layer2")
 CPU = torch.device("cpu")
 SMALLEST = ("--images", "96", "--size", "32", "--epochs", "2", "--layer", "layer2", "--seeds", "0")
 
@@ -247,7 +247,7 @@ def test_the_papers_network_is_resnet18() -> None:
     images = torch.zeros(1, 1, 112, 112)
     stages = make_network("resnet18", 4, 112, "3x3").stages(images)
     assert [stage.shape[2] for stage in stages] == [112, 56, 28, 14]
-    assert Setting(112, 100, "3x3", 64, "layer4", 1e-3, "bf16") == PAPER
+    assert Setting(112, 100, "3x3", 64, "layer4", 1e-3, "bf16") == SETTINGS["paper"]
 
 
 def test_sma_pushes_object_and_background_apart() -> None:
@@ -421,7 +421,7 @@ def made_up(folder: Path, run: Run, accuracy: float) -> None:
     result = {
         "run": asdict(run),
         "name": run.name,
-        "setting": asdict(SMALL),
+        "setting": asdict(SETTINGS["small"]),
         "data": "made-up",
         "tests": {"i.d.": test, "o.o.d.": test},
         "parameters": 10,
@@ -466,6 +466,23 @@ def test_tables_refuse_to_mix_settings(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="1 settings on 2 data sets; expected one"):
         report(tmp_path)
     assert report(tmp_path / "none").startswith("no run has ended")
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("baseline jitter=True", "baseline"),
+        ("backmix f=0.3", "baseline"),
+        ("wbackmix f=0.2 lam=1", "baseline"),
+        ("backmix f=1 network=vit-tiny", "baseline network=vit-tiny"),
+        ("baseline network=vit-tiny", "baseline"),
+        ("backmix-soft f=1", "backmix f=1"),
+        ("backmix f=1 masks=eroded iou=0.9", "backmix f=1"),
+        ("backmix f=1 jitter=True", "backmix f=1"),
+    ],
+)
+def test_rows_are_compared_with_what_they_change(name: str, base: str) -> None:
+    assert based_on(name) == base
 
 
 def test_printed_numbers_are_the_papers() -> None:

@@ -30,7 +30,6 @@ TABLES: dict[str, tuple[Run, ...]] = {
     ),
     # One seed, five samples that do not overlap.
     "samples": tuple(Run("backmix", 0.05, sample=k) for k in range(5)),
-    "stems": tuple(Run(m, stem=stem) for stem in ("3x3", "torchvision") for m in ("baseline", "backmix")),
     # Past the paper. With --data phantom-outline, where the opening gives the label away, too:
     "outline": tuple(
         Run(method, jitter=jitter)

@@ -38,8 +38,6 @@ class Run:
     jitter: bool = False
     """Rotate and scale more, as a control of what the outline gives away."""
     network: str = "resnet18"
-    stem: str = ""
-    """Of the ResNet18, where it is not that of the setting."""
     seed: int = 0
 
     def __post_init__(self) -> None:

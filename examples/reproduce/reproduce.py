@@ -31,7 +31,7 @@ from grids import TABLES, runs_of, sweep
 from methods import parse_run
 from tables import report
 from tqdm import tqdm
-from train import PAPER, SMALL, finish
+from train import SETTINGS, finish
 from train_resnet18 import rank_and_world, start_ranks, write_whole
 
 
@@ -51,7 +51,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--ood-root", type=Path)
     parser.add_argument("--ood-labels", type=Path)
     parser.add_argument("--ood-sectors")
-    parser.add_argument("--setting", choices=("small", "paper"), default="small")
+    parser.add_argument("--setting", choices=tuple(SETTINGS), default="small")
     parser.add_argument("--tables", nargs="+", choices=tuple(TABLES), default=None)
     parser.add_argument("--runs", nargs="+", default=[], metavar="METHOD[@F][,FIELD=VALUE]")
     parser.add_argument("--fractions", type=float, nargs="+", default=[], help="a sweep of f ...")
@@ -79,7 +79,7 @@ def load(arguments: argparse.Namespace, size: int) -> Data:
     folder = arguments.out / "data"
     if arguments.data in ADAPTERS:
         return load_tables(arguments, size, folder)
-    counts = SIZES[arguments.setting]
+    counts = SIZES["paper" if arguments.setting == "paper" else "small"]
     if arguments.images:
         share = arguments.images / counts["train"]
         counts = {split: max(8, round(n * share)) for split, n in counts.items()}
@@ -90,7 +90,7 @@ def main() -> None:
     arguments = parse()
     own = ("size", "epochs", "width", "stem", "layer", "precision")
     changed = {key: getattr(arguments, key) for key in own if getattr(arguments, key) is not None}
-    setting = replace(PAPER if arguments.setting == "paper" else SMALL, **changed)
+    setting = replace(SETTINGS[arguments.setting], **changed)
     rows = [row for table in arguments.tables for row in TABLES[table]]
     rows += [parse_run(text) for text in arguments.runs]
     rows += sweep(arguments.fractions, arguments.lams)

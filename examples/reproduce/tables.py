@@ -53,6 +53,7 @@ PRINTED_SPREAD = {"accuracy": 0.55, "f1": 0.55, "energy": 1.01, "focus": 0.70}
 TITLES = {"blur": "Bokeh (blur, as printed)", "dim": "Bokeh (dimming, as coded)"}
 TABLE1 = ("baseline", "black", "noise", "shuffle", "blur", "dim", "cutmix", "sma", "backmix f=1")
 BY_FRACTION = tuple(f"backmix f={f:g}" for f in (1, 0.5, 0.2, 0.1, 0.05, 0.01))
+BACKMIX_WITH = ("masks=", "iou=", "jitter=")
 FEW = ("wbackmix f=0.05 lam=1", "wbackmix f=0.05 lam=2")
 
 
@@ -88,9 +89,13 @@ def report(folder: Path) -> str:
 
 def based_on(name: str) -> str:
     """The row that another one changes."""
-    plain = "baseline" if name.startswith("baseline") else "backmix f=1"
-    changes = [part for part in name.split() if part.startswith(("network=", "stem="))]
-    return " ".join([plain, *changes]) if not name.startswith("baseline") else plain
+    method, *changes = name.split()
+    networks = [part for part in changes if part.startswith("network=")]
+    if method == "baseline" or (
+        method in ("backmix", "wbackmix") and not changes[-1].startswith(BACKMIX_WITH)
+    ):
+        return "baseline" if method == "baseline" else " ".join(["baseline", *networks])
+    return "backmix f=1"
 
 
 def printed(name: str, test: str) -> dict[str, float]:
