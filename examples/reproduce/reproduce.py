@@ -117,4 +117,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # the images and maps show what was burned in
     main()
