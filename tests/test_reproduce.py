@@ -392,6 +392,8 @@ def test_killed_and_resumed_gives_the_same(tmp_path: Path) -> None:
     assert not (out / "runs").exists() and saved.stat().st_mode & 0o077 == 0
     done = torch.load(saved, weights_only=True)["epoch"]
     assert 1 <= done < 6
+    with pytest.raises(SystemExit, match="another setting"):
+        finish(run, data, replace(long, epochs=7), out, CPU)
     assert lasting(finish(run, data, long, out, CPU)) == lasting(whole)
 
 

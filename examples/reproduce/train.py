@@ -69,8 +69,7 @@ def finish(
     shared = {"setting": asdict(setting), "data": data.key}
     if path.exists():
         result = json.loads(path.read_text())
-        if {key: result[key] for key in shared} != shared:
-            raise SystemExit(f"{path} was made with another setting or other data; choose another --out.")
+        refuse_others({key: result[key] for key in shared}, shared, path)
         return result
     start = time.perf_counter()
     state = train(run, data, setting, out, device, workers)
@@ -103,6 +102,11 @@ def finish(
     return result
 
 
+def refuse_others(found: Any, shared: dict[str, Any], path: Path) -> None:
+    if found != shared:
+        raise SystemExit(f"{path} was made with another setting or other data; choose another --out.")
+
+
 def checkpoint(out: Path, run: Run) -> Path:
     return out / "checkpoints" / f"{run.file}.pt"
 
@@ -128,10 +132,12 @@ def train(
     torch.manual_seed(run.seed)
     model = model_of(run, setting, len(data.classes)).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=setting.learning_rate)
+    shared = {"setting": asdict(setting), "data": data.key}
     state: dict[str, Any] = {"epoch": 0, "best": -1.0, "best_model": {}, "losses": [], "accuracies": []}
     path = checkpoint(out, run)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
+        refuse_others(saved.pop("shared"), shared, path)
         model.load_state_dict(saved.pop("model"))
         optimizer.load_state_dict(saved.pop("optimizer"))
         state = saved
@@ -176,7 +182,12 @@ def train(
                 state["best"] = accuracy
                 state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
             state["epoch"] = epoch + 1
-            whole = {**state, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            whole = {
+                **state,
+                "shared": shared,
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+            }
             write_whole(path, lambda part, whole=whole: torch.save(whole, part))
         wait_for_all()
     return state
