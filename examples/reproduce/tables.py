@@ -240,11 +240,15 @@ def spread(groups: Groups, samples: list[str]) -> str:
 
 
 def cost(groups: Groups) -> str:
-    """Parameters and forward time: a method that costs nothing at inference has the baseline's."""
-    lines = ["| method | parameters | forward pass of 64 images, ms |", "|---|---|---|"]
+    """Rows by their number of parameters: those of the baseline's cost nothing more at inference."""
+    by_size: dict[int, list[str]] = defaultdict(list)
     for name, results in groups.items():
-        times = [r["forward_ms"] for r in results]
-        lines.append(f"| {name} | {results[0]['parameters']:,} | {statistics.median(times):.1f} |")
+        by_size[results[0]["parameters"]].append(name)
+    lines = []
+    for size, names in sorted(by_size.items()):
+        ms = statistics.median(r["forward_ms"] for name in names for r in groups[name])
+        rows = ", ".join(sorted(names))
+        lines.append(f"- {size:,} parameters, {ms:.0f} ms for 64 images (median of the runs): {rows}.")
     return "\n".join(lines)
 
 
