@@ -29,7 +29,7 @@ torch = pytest.importorskip("torch")
 from adapters import ADAPTERS, COLUMNS, Row, Source, checked, split_of  # noqa: E402
 from data import PHANTOMS, SIZES, Data, Patients, cached, check_patients, load_phantom  # noqa: E402
 from grids import TABLES, runs_of, sweep  # noqa: E402
-from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, training_split  # noqa: E402
+from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, start_worker, training_split  # noqa: E402
 from networks import NETWORKS, make_network  # noqa: E402
 from reproduce import main  # noqa: E402
 from sma import SMA  # noqa: E402
@@ -303,7 +303,7 @@ def test_a_soft_seam_keeps_nothing_of_the_old_background() -> None:
 def test_donors_of_other_classes(data: Data) -> None:
     train = data.splits["train"]
     frames = Frames(Run("backmix-other"), training_split(Run("backmix-other"), train, None))
-    frames.start(0, 1.0, ramp=False)
+    frames.start(0)
     pools = [transform.transforms[-1].pool for transform in frames.transforms]
     assert [len(pool) for pool in pools] == [72] * 4
     image, label, mixed = frames[5]
@@ -312,9 +312,22 @@ def test_donors_of_other_classes(data: Data) -> None:
 
 def test_p_may_rise(data: Data) -> None:
     frames = Frames(Run("backmix-ramp"), training_split(Run("backmix-ramp"), data.splits["train"], None))
-    frames.start(0, 0.25, ramp=True)
+    frames.start(0, 0.25)
     shares = np.mean([frames[i][2] for i in range(96)])
     assert 0.1 < shares < 0.4
+
+
+def test_workers_draw_what_differs_and_repeats(data: Data) -> None:
+    run = Run("backmix")
+    frames = Frames(run, training_split(run, data.splits["train"], None))
+
+    def epoch(seed: int) -> Any:
+        torch.manual_seed(seed)
+        loader = torch.utils.data.DataLoader(frames, 48, num_workers=2, worker_init_fn=start_worker)
+        return torch.cat([images for images, _, _ in loader])
+
+    first, again, other = epoch(1), epoch(1), epoch(2)
+    assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 def test_runs_are_parsed_and_named() -> None:

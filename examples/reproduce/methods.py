@@ -129,7 +129,7 @@ class Frames(Dataset):
 
     def __init__(self, run: Run, split: Split) -> None:
         self.split, self.n = split, len(split.labels)
-        self.soft = run.method == "backmix-soft"
+        self.soft, self.ramp = run.method == "backmix-soft", run.method == "backmix-ramp"
         move = [A.Rotate((-30, 30))]
         if run.jitter:
             move = [A.Affine(rotate=(-45, 45), scale=(0.75, 1.25), p=1.0)]
@@ -146,12 +146,12 @@ class Frames(Dataset):
         if run.method == "backmix-other":
             self.transforms = [A.Compose([*steps, mix]) for mix in mixes_of_other_classes(split)]
 
-    def start(self, seed: int, progress: float, ramp: bool) -> None:
-        """All randomness of an epoch starts here."""
+    def start(self, seed: int, progress: float | None = None) -> None:
+        """All randomness of an epoch starts here; `progress` in 0..1 is the p of backmix-ramp."""
         for k, transform in enumerate(self.transforms):
             transform.set_random_seed((seed + k) % 2**32)
         self.rng = np.random.default_rng(seed)
-        if ramp and self.mix is not None:
+        if self.ramp and progress is not None:
             self.mix.p = progress
 
     def __len__(self) -> int:
@@ -171,7 +171,7 @@ class Frames(Dataset):
 def start_worker(_: int) -> None:
     """albumentations 2.0.8 would rotate and flip alike in every worker and epoch."""
     worker = get_worker_info()
-    worker.dataset.start(worker.seed % 2**32, 0.0, ramp=False)
+    worker.dataset.start(worker.seed % 2**32)
 
 
 def mixes_of_other_classes(split: Split) -> list[sa.BackMix]:

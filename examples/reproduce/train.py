@@ -150,7 +150,7 @@ def train(
         progress = (epoch + 1) / setting.epochs
         seed = 1000 * run.seed + epoch + 1 + 10**6 * rank
         torch.manual_seed(seed)
-        dataset.start(seed, progress, ramp=run.method == "backmix-ramp")
+        dataset.start(seed, progress)
         if sampler is not None:
             sampler.set_epoch(epoch)
         model.train()
