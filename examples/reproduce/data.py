@@ -28,7 +28,7 @@ SIZES = {
 }
 PHANTOMS: dict[str, dict[str, Any]] = {
     # The overlay is that of the label 90% of the time, otherwise drawn from all; at the other sites it always
-    # is. Chosen by the baseline alone, before any method was compared.
+    # is. Chosen by the baseline, before the methods were compared.
     "phantom": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.0},
     # So is the sector's opening.
     "phantom-outline": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.9},
