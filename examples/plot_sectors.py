@@ -70,7 +70,8 @@ def draw_step(axis: plt.Axes, frames: np.ndarray, method: str) -> str:
     shown = outlined(middle, found.sector) if method == "fan" else found.sector
     axis.imshow(shown, cmap="gray", vmin=0, vmax=1 if shown.dtype == bool else 255)
     kind = f"{found.geometry.kind}, " if found.geometry else ""
-    axis.set_title(f"{method}: {kind}quality {found.quality:.2f}", fontsize=7, pad=2)
+    by = "network" if "network" in found.note else method
+    axis.set_title(f"{by}: {kind}quality {found.quality:.2f}", fontsize=7, pad=2)
     return f"{kind}quality {found.quality:.2f} {found.note}"
 
 

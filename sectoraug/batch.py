@@ -90,8 +90,15 @@ def sector_areas_px(sectors: Tensor) -> Tensor:
     return areas
 
 
+def empty_for(images: Tensor) -> Tensor:
+    """Memory like `images`: channels last if they are, else contiguous, whatever their strides."""
+    last = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
+    is_last = not images.is_contiguous() and images.is_contiguous(memory_format=last)
+    return torch.empty_like(images, memory_format=last if is_last else torch.contiguous_format)
+
+
 def _swap(images: Tensor, *arguments: Any) -> tuple[Tensor, Tensor]:
-    out = torch.empty_like(images)
+    out = empty_for(images)
     return out, _fill(out, images, *arguments)
 
 
@@ -196,7 +203,7 @@ _register(
     "swap_background",
     f"({_ARGUMENTS}) -> (Tensor, Tensor)",
     _swap,
-    lambda images, *_: (torch.empty_like(images), _flags(images)),
+    lambda images, *_: (empty_for(images), _flags(images)),
 )
 _register(
     "swap_background_into",

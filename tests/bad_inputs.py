@@ -16,8 +16,11 @@ import albumentations as A
 import numpy as np
 import torch
 from pydicom import examples
+from torchvision import tv_tensors
 
 import sectoraug as sa
+import sectoraug.plugins.monai
+import sectoraug.plugins.torchvision
 
 PAGE = Path(__file__).parent.parent / "docs" / "bad-input.md"
 
@@ -51,6 +54,14 @@ def swap_batch(images: Any = IMAGES, sectors: Any = SECTORS, donors: Any = IMAGE
 
 def random_mix(images: Any = IMAGES, *sectors: Any, **options: Any) -> Any:
     return sa.RandomBackMix(**options)(images, *sectors)
+
+
+def torchvision_mix(*sample: Any) -> Any:
+    return sectoraug.plugins.torchvision.BackMix(POOL)(*sample)
+
+
+def monai_mix(sample: Any) -> Any:
+    return sectoraug.plugins.monai.BackMixd("image", POOL)(sample)
 
 
 def colour_pool() -> sa.BackgroundPool:
@@ -153,6 +164,23 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("RandomBackMix: no sectors", lambda: random_mix(), TypeError),
     ("RandomBackMix: None for sectors", lambda: random_mix(IMAGES, None), TypeError),
+    ("torchvision BackMix: no image", lambda: torchvision_mix({"label": 1}), ValueError),
+    ("torchvision BackMix: no sector", lambda: torchvision_mix(tv_tensors.Image(IMAGES[0])), ValueError),
+    (
+        "torchvision BackMix: two masks",
+        lambda: torchvision_mix(
+            tv_tensors.Image(IMAGES[0]), tv_tensors.Mask(SECTORS), tv_tensors.Mask(SECTORS)
+        ),
+        ValueError,
+    ),
+    (
+        "torchvision BackMix: converted to float too early",
+        lambda: torchvision_mix(tv_tensors.Image(IMAGES[0] / 255), tv_tensors.Mask(SECTORS[0])),
+        ValueError,
+    ),
+    ("BackMixd: no sector", lambda: monai_mix({"image": IMAGES[0]}), ValueError),
+    ("BackMixd: no channel axis", lambda: monai_mix({"image": IMAGE, "sector": SECTOR}), ValueError),
+    ("BackMixd: a soft sector", lambda: monai_mix({"image": IMAGES[0], "sector": SOFT / 255}), TypeError),
     ("RandomBackMix: an array as pool", lambda: random_mix(pool=IMAGE), TypeError),
     (
         "RandomBackMix: a sector that is not there",

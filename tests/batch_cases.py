@@ -14,7 +14,7 @@ from torch import Tensor
 
 DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 SHAPES = ((1, 1, 7, 9), (5, 3, 16, 16), (3, 2, 33, 1), (2, 3, 5, 8, 8), (2, 1, 3, 7, 5))
-LAYOUTS = ("contiguous", "channels last", "strided", "cropped")
+LAYOUTS = ("contiguous", "channels last", "strided", "cropped", "frames first", "turned")
 SECTOR_DTYPES = (torch.bool, torch.uint8, torch.float32)
 N_DONORS = 6
 
@@ -26,6 +26,10 @@ def laid_out(images: Tensor, layout: str) -> Tensor:
     if layout == "channels last":
         last = torch.channels_last if images.ndim == 4 else torch.channels_last_3d
         return images.contiguous(memory_format=last)
+    if layout == "frames first":
+        return images.transpose(1, -3).contiguous().transpose(1, -3)
+    if layout == "turned":
+        return images.mT.contiguous().mT
     height, width = images.shape[-2:]
     if layout == "strided":
         wide = images.new_zeros((*images.shape[:-1], 2 * width))
@@ -117,11 +121,12 @@ def expected(
 def interpret() -> None:
     """Run the kernel itself, on the CPU."""
     from sectoraug import batch_kernel
+    from sectoraug.batch import empty_for
 
     n = 0
     for name, case in cases():
         images, sectors, *rest = case
-        out = torch.empty_like(images)
+        out = empty_for(images)
         mixed = torch.empty(len(images), dtype=torch.bool)
         batch_kernel.swap_into(out, mixed, images, sectors.reshape(-1, *sectors.shape[-2:]), *rest)
         bits, swapped = expected(*case)

@@ -9,6 +9,9 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -36,23 +39,64 @@ def sector() -> np.ndarray:
     return inside
 
 
+def with_albumentations(seed: int | None) -> Callable[[np.ndarray], Any]:
+    transform = A.Compose([sa.BackMix(make_pool())], seed=seed)
+    return partial(_by_albumentations, transform)
+
+
+def _by_albumentations(transform: Any, image: np.ndarray) -> Any:
+    return transform(image=image, mask=sector().view(np.uint8))["image"][0, 0]
+
+
+def with_torchvision(_: int | None) -> Callable[[np.ndarray], Any]:
+    from sectoraug.plugins.torchvision import BackMix
+
+    return partial(_by_torchvision, BackMix(make_pool()))
+
+
+def _by_torchvision(transform: Any, image: np.ndarray) -> Any:
+    from torchvision import tv_tensors
+
+    return transform(tv_tensors.Image(image), tv_tensors.Mask(sector()))[0][0, 0, 0]
+
+
+def with_monai(seed: int | None) -> Callable[[np.ndarray], Any]:
+    from sectoraug.plugins.monai import BackMixd
+
+    return partial(_by_monai, BackMixd("image", make_pool()).set_random_state(seed))
+
+
+def _by_monai(transform: Any, image: np.ndarray) -> Any:
+    return transform({"image": image[None], "sector": sector()})["image"][0, 0, 0]
+
+
 class Frames(Dataset):
-    def __init__(self, compose_seed: int | None) -> None:
-        self.transform = A.Compose([sa.BackMix(make_pool())], seed=compose_seed)
+    def __init__(self, seed: int | None, plug: str) -> None:
+        self.first_pixel = globals()[f"with_{plug}"](seed)
 
     def __len__(self) -> int:
         return N
 
     def __getitem__(self, index: int) -> tuple[int, int]:
-        out = self.transform(image=np.zeros(SIZE, np.uint8), mask=sector().view(np.uint8))
+        donor = int(self.first_pixel(np.zeros(SIZE, np.uint8))) - 1
         worker = get_worker_info()
-        return int(out["image"][0, 0]) - 1, -1 if worker is None else worker.id
+        return donor, -1 if worker is None else worker.id
 
 
-def epochs(context: str | None, persistent: bool, compose_seed: int | None) -> list[list[list[int]]]:
-    """Two epochs of [donors, worker ids]; `context` None stays in the main process."""
-    loader = DataLoader(
-        Frames(compose_seed),
+def epochs(
+    context: str | None, persistent: bool, seed: int | None, plug: str = "albumentations", host: bool = False
+) -> list[list[list[int]]]:
+    """Two epochs of [donors, worker ids].
+
+    `context` None stays in the main process; `host`: with MONAI's DataLoader.
+    """
+    loader_of = DataLoader
+    if host:
+        import monai.data
+
+        loader_of = monai.data.DataLoader
+    loader = loader_of(
+        Frames(seed, plug),
         batch_size=4,
         num_workers=0 if context is None else 2,
         multiprocessing_context=context,
@@ -65,11 +109,11 @@ def epochs(context: str | None, persistent: bool, compose_seed: int | None) -> l
     return drawn
 
 
-def two_runs(context: str | None, persistent: bool, compose_seed: int | None) -> list:
+def two_runs(*arguments: Any) -> list:
     runs = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        runs.append(epochs(context, persistent, compose_seed))
+        runs.append(epochs(*arguments))
     return runs
 
 

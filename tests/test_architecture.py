@@ -60,7 +60,14 @@ LAYERS = [
         "evidence.gradcam",
         "evidence.metric",
     ],
-    ["plugins", "plugins.albumentations", "plugins.kornia"],
+    [
+        "pool_example",
+        "plugins",
+        "plugins.albumentations",
+        "plugins.kornia",
+        "plugins.monai",
+        "plugins.torchvision",
+    ],
     [
         "workbench",
         "workbench.archive",

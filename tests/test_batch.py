@@ -90,7 +90,7 @@ def test_the_kernel_agrees_bit_for_bit_in_tritons_interpreter() -> None:
         timeout=280,
     )
     assert done.returncode == 0, done.stderr[-1500:]
-    assert "480 batches" in done.stdout
+    assert "720 batches" in done.stdout
 
 
 def compiled_for_a_gpu(pixel: str, group: int, donor: str | None = None, **constants: Any) -> list[str]:

@@ -24,6 +24,8 @@ MODULES = [
     "batch",
     "plugins.albumentations",
     "plugins.kornia",
+    "plugins.monai",
+    "plugins.torchvision",
     "evidence.focus",
     "evidence.gradcam",
     "evidence.clustering",

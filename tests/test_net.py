@@ -90,6 +90,19 @@ def test_an_empty_picture_is_refused(grey: int) -> None:
         sa.sector_from_image(np.full((240, 320), grey, np.uint8))
 
 
+@pytest.mark.parametrize("geometry", ["fan", "curved"])
+def test_two_views_side_by_side_are_refused(geometry: str) -> None:
+    for seed in range(4):
+        views = [
+            sa.phantom.make_clip(
+                frames=1, size=(240, 160), seed=2 * seed + side, vendor=None, geometry=geometry
+            ).frames[0]
+            for side in (0, 1)
+        ]
+        with pytest.raises(sa.SectorNotFound, match="dual views"):
+            sa.sector_from_image(np.hstack(views))
+
+
 @pytest.mark.parametrize("size", [(1, 1), (3, 40), (40, 5), (17, 31)])
 def test_odd_sizes_are_answered_or_refused(size: tuple[int, int]) -> None:
     for frame in (

@@ -61,6 +61,36 @@ def test_workers_and_epochs(context: str, persistent: bool, compose_seed: int | 
     assert len(set(batches)) == len(batches)
 
 
+@pytest.mark.parametrize(
+    ("plug", "host", "context", "persistent"),
+    [
+        ("torchvision", False, "fork", False),
+        ("torchvision", False, "spawn", True),
+        ("monai", False, "fork", False),
+        ("monai", True, "fork", True),
+    ],
+)
+def test_other_plugs(plug: str, host: bool, context: str, persistent: bool) -> None:
+    """`host`: in MONAI's own DataLoader."""
+    pytest.importorskip(plug)
+    first, again, other = drawn("two_runs", context, persistent, 7, plug, host)
+    assert first == again, "torch.manual_seed does not repeat the donors"
+    assert_all_different([s for run in (first, other) for epoch in run for s in by_worker(epoch)])
+
+
+def test_without_workers_other_plugs_follow_their_hosts() -> None:
+    """torch's seed for torchvision, the transform's own for MONAI."""
+    for plug in ("torchvision", "monai"):
+        pytest.importorskip(plug)
+    first, again, other = drawn("two_runs", None, False, None, "torchvision")
+    assert first == again
+    assert_all_different([epoch[0] for run in (first, other) for epoch in run])
+    first, again, other = drawn("two_runs", None, False, 7, "monai")
+    assert first == again == other
+    assert_all_different([epoch[0] for epoch in first])
+    assert_all_different([first[0][0], drawn("two_runs", None, False, 8, "monai")[0][0][0]])
+
+
 def test_without_workers_an_unseeded_compose_follows_torch() -> None:
     first, again, other = drawn("two_runs", None, False, None)
     assert first == again

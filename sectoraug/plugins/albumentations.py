@@ -9,14 +9,14 @@ from types import FrameType
 from typing import Any
 
 import albumentations as A
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks, fills
 from sectoraug.draws import Draws
-from sectoraug.images import RESIZE, fit
+from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool, pool_named
+from sectoraug.pool_example import background_for, checked_pool, common_sector
 from sectoraug.swap import composite
 
 try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict
@@ -221,12 +221,7 @@ class BackMix(_BackgroundTransform):
     ) -> None:
         if isinstance(pool, str):
             pool = pool_named(pool)
-        if not isinstance(pool, BackgroundPool):
-            raise TypeError(
-                f"pool is {checks.describe(pool)}; expected a BackgroundPool: use "
-                "BackgroundPool.from_arrays(images, sectors) or BackgroundPool.open(folder)."
-            )
-        self.pool = pool
+        self.pool = checked_pool(pool)
         self.match_sector = bool(match_sector)
         self.resize = checks.choice(resize, RESIZE, "resize")
         super().__init__(p, sector_key, missing)
@@ -237,31 +232,14 @@ class BackMix(_BackgroundTransform):
     def _visible(self, inside: Inside, sampled: Sampled) -> Inside | None:
         if not self.match_sector:
             return inside
-        donor_inside = self.pool.sector(sampled["donor"]).view(np.uint8) * np.uint8(255)
-        if donor_inside.shape != inside.shape:
-            background = self.pool.background(sampled["donor"])
-            donor_inside = fit(background, donor_inside, inside.shape, self.resize)[1]
-        visible = np.asarray(cv2.bitwise_and(inside, donor_inside), np.uint8)
-        return visible if cv2.hasNonZero(visible) else None
+        return common_sector(self.pool, sampled["donor"], inside, self.resize)
 
     def _filler(self, frame: NDArray[Any], inside: Inside, sampled: Sampled) -> Filler:
-        pool, donor = self.pool, sampled["donor"]
         channels = frame.shape[2] if frame.ndim == 3 else 1
-        if pool.dtype != frame.dtype or (pool.channels or 1) != channels:
-            raise ValueError(
-                f"the pool holds {pool.dtype} backgrounds with {pool.channels or 1} channel(s) but the image "
-                f"is {checks.describe(frame)}; expected the same: build the pool from images of this kind, "
-                "and put BackMix before any conversion to float."
-            )
-        background = pool.background(donor)
-        if pool.size != frame.shape[:2]:
-            if self.resize == "raise":
-                raise ValueError(
-                    f"the pool's backgrounds are {pool.size[0]} x {pool.size[1]} pixels but the image is "
-                    f"{frame.shape[0]} x {frame.shape[1]}; expected one size: build the pool with "
-                    f'size={frame.shape[:2]}, or use BackMix(pool, resize="stretch").'
-                )
-            background = fit(background, pool.sector(donor), frame.shape[:2], self.resize)[0]
+        what, donor = checks.describe(frame), sampled["donor"]
+        background = background_for(
+            self.pool, donor, frame.shape[:2], channels, frame.dtype, what, self.resize
+        )
         if background.ndim != frame.ndim:
             background = background.reshape(frame.shape)
         return lambda _: background

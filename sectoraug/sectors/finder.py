@@ -43,6 +43,9 @@ _SURE = 0.8  # quality from which on the third level is not tried
 _UNSURE = 0.15  # estimates of a lower quality are not given
 _SMALLEST = 0.04  # share of the frame that a sector must cover
 _WHOLE = 0.985  # share of the frame from which on the network's sector is the frame
+_CONVEX = 0.97  # share of its convex hull from which on a sector has no dents
+_FIT_AS_SEEN_PX = 96
+_LEAST_ALIKE = 0.92  # IoU of the network's sector with the outline that fits it best: 0.94 where it was right
 _ALIKE = 0.95  # IoU from which on the network and a fitted outline say the same
 
 
@@ -218,6 +221,11 @@ def _by_net(frame: NDArray[Any], why: str) -> SectorEstimate:
             f"the network sees a sector in {sector.mean():.1%} of the frame; expected at least "
             f"{_SMALLEST:.0%}: the picture is empty or the sector very small, so draw it by hand."
         )
+    if not _like_a_sector(sector):
+        raise SectorNotFound(
+            "what the network outlines is no sector, as in dual views; expected one sector: crop to one, "
+            "or draw it by hand."
+        )
     quality = quality_of(expected_iou)
     if quality < _UNSURE:
         raise SectorNotFound(
@@ -232,6 +240,17 @@ def _by_net(frame: NDArray[Any], why: str) -> SectorEstimate:
     if doppler(small, _at_most(sector.view(np.uint8), _FIT_PX) > 0):
         notes.append("colour inside, as of Doppler")
     return SectorEstimate(sector, shape, round(quality, 4), "; ".join(notes))
+
+
+def _like_a_sector(sector: NDArray[np.bool_]) -> bool:
+    """Whether a ring segment or rectangle covers nearly the same; two areas that were joined are neither."""
+    outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if cv2.contourArea(outlines[0]) > _CONVEX * cv2.contourArea(cv2.convexHull(outlines[0])):
+        return True
+    small = _at_most(sector.astype(np.float32), _FIT_AS_SEEN_PX)
+    seen = small > 0.5
+    drawn = [shape.rasterise(seen.shape) for shape in search(2 * small - 1)]
+    return any((one & seen).sum() > _LEAST_ALIKE * (one | seen).sum() for one in drawn)
 
 
 def _at_most(picture: NDArray[Any], longest_px: int) -> NDArray[Any]:

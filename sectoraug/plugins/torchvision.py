@@ -1,0 +1,190 @@
+"""BackMix as a torchvision transform (v2), for samples and for batches that were collated."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
+
+from sectoraug import checks
+from sectoraug.batch import swap_background_batch
+from sectoraug.draws import Draws
+from sectoraug.images import RESIZE
+from sectoraug.pool import BackgroundPool
+from sectoraug.pool_example import checked_pool, common_sector, inside_of, swap_example
+
+try:
+    from torchvision import tv_tensors
+    from torchvision.transforms import v2
+except ImportError as error:
+    raise ImportError('this plug needs torchvision: pip install "sectoraug[torchvision]".') from error
+
+
+class BackMix(v2.Transform):  # type: ignore[misc]
+    """Swap an image's background for that of a random donor (BackMix, section 2.1).
+
+    Put it after what moves image and sector, and before `v2.ToDtype` and `v2.Normalize`. A sample is anything
+    that transforms v2 take, such as a tuple or dict, with these parts; all others pass untouched:
+
+    - a `tv_tensors.Image` (C, H, W), or a `tv_tensors.Video` (T, C, H, W) with one donor for all frames;
+    - its sector, the only `tv_tensors.Mask`, (H, W) or (1, H, W), nonzero inside; in a dict with several
+      masks the one under `sector_key`;
+    - in a dict at any depth, optionally "backmixed": False, which comes back True where the background was
+      swapped, and "pool_index": the image's own index in the pool, so that it does not draw itself.
+
+    A collated batch goes the same way, before `v2.CutMix` and `v2.MixUp` (which take no masks): a
+    `tv_tensors.Image` (B, C, H, W) with a `tv_tensors.Mask` (B, H, W) or (B, 1, H, W), each image with a
+    donor of its own. `default_collate` strips both types: wrap its tensors again.
+
+    Args:
+        pool: a BackgroundPool of the images' dtype, channels and size.
+        p: probability of the swap, in 0..1.
+        sector_key: the sector's key in dicts; None for the only mask.
+        missing: "raise", or "skip" to leave an image without sector (no mask, or all zero) as it is.
+        match_sector: crop the image to the donor's sector too (samples only); the mask returned is the
+            visible intersection. If that is empty, the sample is left as it is.
+        resize: "raise", "stretch" or "pad": what to do with donors of another size than the image.
+
+    Raises:
+        TypeError, ValueError: a sample is not as above.
+
+    Donors follow `torch.manual_seed` and differ across workers, epochs and ranks.
+
+    Examples:
+        >>> import torch, sectoraug as sa
+        >>> from torchvision import tv_tensors
+        >>> from torchvision.transforms import v2
+        >>> from sectoraug.plugins.torchvision import BackMix
+        >>> clips = [sa.phantom.make_clip(seed=seed, frames=1) for seed in range(3)]
+        >>> pool = sa.BackgroundPool.from_arrays([c.frames[0] for c in clips], [c.sector for c in clips])
+        >>> train = v2.Compose([v2.RandomHorizontalFlip(), BackMix(pool)])
+        >>> image, sector = tv_tensors.Image(clips[0].frames), tv_tensors.Mask(clips[0].sector)
+        >>> out = train({"image": image, "sector": sector, "label": 2, "backmixed": False})
+        >>> type(out["image"]).__name__, out["label"], out["backmixed"]
+        ('Image', 2, True)
+    """
+
+    def __init__(
+        self,
+        pool: BackgroundPool,
+        p: float = 1.0,
+        sector_key: str | None = None,
+        missing: str = "raise",
+        match_sector: bool = False,
+        resize: str = "raise",
+    ) -> None:
+        super().__init__()
+        self.pool = checked_pool(pool)
+        self.p = checks.number(p, 0, 1, "p")
+        self.sector_key = sector_key
+        self.missing = checks.choice(missing, ("raise", "skip"), "missing")
+        self.match_sector = bool(match_sector)
+        self.resize = checks.choice(resize, RESIZE, "resize")
+        self._draws = Draws()
+
+    def forward(self, *inputs: Any) -> Any:
+        """The sample or batch, its background swapped; inputs are not written to."""
+        sample = inputs if len(inputs) > 1 else inputs[0]
+        places, spec = tree_flatten_with_path(sample)
+        leaves = [leaf for _, leaf in places]
+        keys = [path[-1].key if path and isinstance(path[-1], MappingKey) else None for path, _ in places]
+        named = dict(zip(keys, leaves, strict=True))
+        image = _only_image(leaves)
+        given = self._sector(leaves, named)
+        is_batch = isinstance(image, tv_tensors.Image) and image.ndim == 4
+        swap = self._batch if is_batch else self._sample
+        new, sector, mixed = swap(image, given, named.get("pool_index"))
+        swapped = {id(image): new, id(given): sector}
+        leaves = [
+            mixed if key == "backmixed" else swapped.get(id(leaf), leaf)
+            for key, leaf in zip(keys, leaves, strict=True)
+        ]
+        return tree_unflatten(leaves, spec)
+
+    def _sample(self, image: Tensor, given: Any, own: Any) -> tuple[Tensor, Any, bool]:
+        pixels = image.as_subclass(Tensor)
+        inside = inside_of(
+            given, tuple(pixels.shape[-2:]), self.sector_key or "the sector (tv_tensors.Mask)", self.missing
+        )
+        if inside is None or not self._applies():
+            return image, given, False
+        donor = self.pool.pick(self._bits(), own)
+        visible = common_sector(self.pool, donor, inside, self.resize) if self.match_sector else inside
+        if visible is None:
+            return image, given, False
+        clip = pixels.transpose(0, 1) if isinstance(image, tv_tensors.Video) else pixels
+        new = swap_example(clip, visible, self.pool, donor, self.resize)
+        new = new.transpose(0, 1).contiguous() if clip is not pixels else new
+        sector = given
+        if self.match_sector:
+            plane = torch.from_numpy(visible != 0).view(given.shape[-2:])
+            sector = tv_tensors.wrap(given.as_subclass(Tensor) * plane, like=given)
+        return tv_tensors.wrap(new, like=image), sector, True
+
+    def _batch(self, images: Tensor, given: Any, own: Any) -> tuple[Tensor, Any, Tensor]:
+        if self.match_sector or self.pool.size != tuple(images.shape[-2:]):
+            raise ValueError(
+                f"a batch of images of {images.shape[-2]} x {images.shape[-1]} pixels came with "
+                f"match_sector={self.match_sector} and a pool of {self.pool.size[0]} x {self.pool.size[1]}; "
+                "expected the pool's size and no match_sector: transform samples before they are collated."
+            )
+        if given is None:
+            raise ValueError(
+                "the batch has no tv_tensors.Mask; expected one sector an image, all zero where there is "
+                "none: wrap them, as default_collate strips their type."
+            )
+        n = len(images)
+        takes = torch.tensor([self._applies() for _ in range(n)])
+        own = [None] * n if own is None else [int(index) for index in own]
+        donors = [self.pool.pick(self._bits(), index) for index in own]
+        backgrounds = np.stack([self.pool.background(donor) for donor in donors])
+        pixels = torch.from_numpy(backgrounds).view(n, *self.pool.size, -1).permute(0, 3, 1, 2)
+        sectors = given.as_subclass(Tensor)
+        new, mixed = swap_background_batch(
+            images.as_subclass(Tensor), sectors, pixels.to(images.device), mixed=takes.to(images.device)
+        )
+        if self.missing == "raise" and sectors.device.type == "cpu":
+            empty = n - int((sectors != 0).flatten(1).any(1).sum())
+            if empty:
+                raise ValueError(
+                    f"{empty} of {n} sectors are all zero; expected one for each image: "
+                    'use missing="skip" to leave them as they are.'
+                )
+        return tv_tensors.wrap(new, like=images), given, mixed
+
+    def _applies(self) -> bool:
+        return self.p >= 1 or self._bits() < self.p * 2**64
+
+    def _bits(self) -> int:
+        return self._draws.bits(Random(0), host_is_seeded=False)
+
+    def _sector(self, leaves: list[Any], named: dict[Any, Any]) -> Any:
+        if self.sector_key is not None:
+            given = named.get(self.sector_key)
+            if given is not None and not isinstance(given, tv_tensors.Mask):
+                raise TypeError(
+                    f"{self.sector_key} is {checks.describe(given)}; expected a tv_tensors.Mask, which "
+                    "flips and rotations move along: wrap it."
+                )
+            return given
+        masks = [leaf for leaf in leaves if isinstance(leaf, tv_tensors.Mask)]
+        if len(masks) > 1:
+            raise ValueError(
+                f"the sample has {len(masks)} masks; expected the sector alone: give a dict, and its key as "
+                "BackMix(pool, sector_key=...)."
+            )
+        return masks[0] if masks else None
+
+
+def _only_image(leaves: list[Any]) -> Any:
+    found = [leaf for leaf in leaves if isinstance(leaf, (tv_tensors.Image, tv_tensors.Video))]
+    if len(found) != 1:
+        raise ValueError(
+            f"the sample has {len(found)} images; expected one tv_tensors.Image or Video: wrap it, or "
+            "call the transform for each."
+        )
+    return found[0]
