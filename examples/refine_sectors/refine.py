@@ -13,8 +13,8 @@ Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/dr
 4. It is refined on two thirds of the hand-drawn Representative set, in three folds, and scored on the last
    third and on the Bad Mask set: sequences whose automatic mask failed.
 
---recipe paper trains as printed. The modern one darkens and flips, shows the network each sequence's brightest
-image beside a frame, refines on drawn sectors and good masks in halves, and keeps the largest piece it finds.
+--recipe paper trains as printed. The modern one darkens and flips frames, shows the network each sequence's
+brightest image beside them, refines on drawn sectors and good masks in halves, and keeps the largest piece.
 
 Every run is repeated with other seeds. Stop it at any time: the same command goes on after the last finished
 network. It writes report.md, results.json, masks.png and curves.png into --out.
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,40 +40,32 @@ MIXED = 8
 """How often the modern recipe repeats each drawn sequence in a refinement, with as many good masks beside."""
 
 
-@dataclass(frozen=True)
-class Sorted:
-    """What one recipe's masks are good for."""
-
-    good: list[Sequence]
-    failed: list[Sequence]
-
-    def bad(self, n: int) -> list[Sequence]:
-        """The Bad Mask set."""
-        return [sequence for sequence in self.failed if sequence.drawn is not None][:n]
-
-
-def sort_masks(sequences: list[Sequence], method: str, share: float) -> Sorted:
-    """Step 2: a glance at each mask."""
-    result = Sorted([], [])
+def sort_masks(sequences: list[Sequence], method: str, share: float) -> tuple[list[Sequence], list[Sequence]]:
+    """Step 2, a glance at each mask: sequences with a good one, and the others."""
+    good, failed = [], []
     for drawn in (True, False):
         alike = [s for s in sequences if (s.drawn is not None) == drawn]
         worths = [s.worth(method) for s in alike]
         least = np.quantile(worths, 1 - share) if alike else 0.0
         for sequence, worth in zip(alike, worths, strict=True):
-            (result.good if worth >= least and worth > 0 else result.failed).append(sequence)
-    return result
+            (good if worth >= least and worth > 0 else failed).append(sequence)
+    return good, failed
 
 
 def run_once(
-    method: str, run: int, step: Sorted, representative: list[Sequence], arguments: argparse.Namespace
+    method: str,
+    run: int,
+    good: list[Sequence],
+    bad: list[Sequence],
+    representative: list[Sequence],
+    arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """Steps 3 and 4 with one seed: a base network, and its three refinements."""
     recipe = RECIPES[arguments.recipe]
     seed = 100 * METHODS.index(method) + run
     torch.manual_seed(seed)
     model = recipe.network(arguments.width).to("cuda" if torch.cuda.is_available() else "cpu")
-    masks = [s.masks[method] for s in step.good]
-    bad = step.bad(arguments.drawn)
+    masks = [s.masks[method] for s in good]
 
     def scored(sequences: list[Sequence]) -> Scores:
         return score(partial(predict, model), sequences)
@@ -90,7 +82,7 @@ def run_once(
             "bad": asdict(scored(bad)) if bad else None,
         }
 
-    result = {"base": trained(step.good, masks, arguments.epochs, representative)}
+    result = {"base": trained(good, masks, arguments.epochs, representative)}
     base = {key: value.clone() for key, value in model.state_dict().items()}
     for k, fold in enumerate(FOLDS):
         rest = representative[k :: len(FOLDS)]
@@ -98,8 +90,8 @@ def run_once(
         targets = [s.drawn for s in others]
         if arguments.recipe == "modern":
             n = MIXED * len(others)
-            beside = np.random.default_rng(seed).permutation(len(step.good))[:n]
-            others = MIXED * others + [step.good[i] for i in beside]
+            beside = np.random.default_rng(seed).permutation(len(good))[:n]
+            others = MIXED * others + [good[i] for i in beside]
             targets = MIXED * targets + [masks[i] for i in beside]
         model.load_state_dict(base)
         result[fold] = trained(others, targets, arguments.refine_epochs, rest)
@@ -166,23 +158,24 @@ def main() -> None:
 
     results: dict[str, Any] = {}
     for method in METHODS:
-        step = sort_masks(left, method, arguments.pass_share)
-        if len(step.good) < 5:
+        good, failed = sort_masks(left, method, arguments.pass_share)
+        bad = [s for s in failed if s.drawn is not None][: arguments.drawn]
+        if len(good) < 5:
             raise SystemExit(
-                f'{len(step.good)} masks of "{method}" are good; expected five or more: raise --pass-share.'
+                f'{len(good)} masks of "{method}" are good; expected five or more: raise --pass-share.'
             )
         own = {
             name: asdict(score(lambda s, chosen, m=method: np.repeat(s.masks[m][None], len(chosen), 0), on))
-            for name, on in (("representative", representative), ("bad", step.bad(arguments.drawn)))
+            for name, on in (("representative", representative), ("bad", bad))
             if on
         }
-        results[method] = {"masks": own, "good": len(step.good), "failed": len(step.failed), "runs": []}
+        results[method] = {"masks": own, "good": len(good), "failed": len(failed), "runs": []}
         for run in tqdm(range(arguments.runs), desc=method):
             path = arguments.out / "runs" / f"{method}-{run}.json"
             if not path.exists():
                 path.parent.mkdir(exist_ok=True)
                 part = path.with_suffix(".part")
-                part.write_text(json.dumps(run_once(method, run, step, representative, arguments)))
+                part.write_text(json.dumps(run_once(method, run, good, bad, representative, arguments)))
                 part.replace(path)
             results[method]["runs"].append(json.loads(path.read_text()))
     (arguments.out / "results.json").write_text(

@@ -34,7 +34,7 @@ class Sequence:
     """0..1"""
 
     def worth(self, method: str) -> float:
-        """What a glance at a recipe's mask shows: its IoU with the drawn sector if there is one, or its quality."""
+        """What a glance at a mask shows: its IoU with the drawn sector if there is one, or its quality."""
         return self.qualities[method] if self.drawn is None else iou(self.masks[method], self.drawn)
 
 

@@ -96,7 +96,7 @@ AUGMENT = K.AugmentationSequential(
     K.RandomLinearIllumination((0.05, 0.4), sign=(-1.0, -1.0), p=0.5),
     data_keys=["input", "mask"],
 )
-"""Good masks are those of bright echoes; darker ones, and such that fade to a side, teach the network the rest."""
+"""Good masks are those of bright echoes: darkened ones, and some that fade to a side, stand for the rest."""
 
 
 def examples(
@@ -191,7 +191,7 @@ class Scores:
     """Per cent."""
     frames: int
     clean_of_text: int
-    """Frames that keep no pixel of text, rulers, bars and logos once all outside the found sector is black."""
+    """Frames that keep no pixel of text, rulers, bars or logos once all outside the sector is black."""
     clean: int
     """Frames that keep no burned-in pixel at all."""
     text_px: int
