@@ -34,7 +34,7 @@ import torch
 from report import FOLDS, write_report
 from sequences import METHODS, Sequence, own_sequences, phantom_sequences
 from tqdm import tqdm
-from unet import RECIPES, Scores, predict, score, train
+from unet import RECIPES, Scores, go_halfway_back, predict, score, train
 
 MIXED = 8
 """How often the modern recipe repeats each drawn sequence in a refinement, with as many good masks beside."""
@@ -70,22 +70,27 @@ def run_once(
     def scored(sequences: list[Sequence]) -> Scores:
         return score(partial(predict, model), sequences)
 
-    def trained(
-        sequences: list[Sequence], masks: list[np.ndarray], epochs: int, on: list[Sequence]
-    ) -> dict[str, Any]:
-        curve: list[Any] = []
-        watch = lambda epoch: curve.append([epoch, scored(on).accuracy])  # noqa: E731
-        train(model, recipe, sequences, masks, epochs, arguments.frames, seed, watch)
+    def report(curve: list[Any], on: list[Sequence]) -> dict[str, Any]:
         return {
             "curve": curve,
             "representative": asdict(scored(on)),
             "bad": asdict(scored(bad)) if bad else None,
         }
 
-    result = {"base": trained(good, masks, arguments.epochs, representative)}
+    def trained(
+        rate: float, sequences: list[Sequence], masks: list[np.ndarray], epochs: int, on: list[Sequence]
+    ) -> list[Any]:
+        curve: list[Any] = []
+        watch = lambda epoch: curve.append([epoch, scored(on).accuracy])  # noqa: E731
+        train(model, recipe, rate, sequences, masks, epochs, arguments.frames, seed, watch)
+        return curve
+
+    curve = trained(recipe.base_rate, good, masks, arguments.epochs, representative)
+    result = {"base": report(curve, representative)}
     base = {key: value.clone() for key, value in model.state_dict().items()}
     for k, fold in enumerate(FOLDS):
         rest = representative[k :: len(FOLDS)]
+        result["base"][fold] = scored(rest).accuracy
         others = [s for i, s in enumerate(representative) if i % len(FOLDS) != k]
         targets = [s.drawn for s in others]
         if arguments.recipe == "modern":
@@ -93,8 +98,11 @@ def run_once(
             beside = np.random.default_rng(seed).permutation(len(good))[:n]
             others = MIXED * others + [good[i] for i in beside]
             targets = MIXED * targets + [masks[i] for i in beside]
+        curve = trained(recipe.refining_rate, others, targets, arguments.refine_epochs, rest)
+        if arguments.recipe == "modern":
+            go_halfway_back(model, base)
+        result[fold] = report(curve, rest)
         model.load_state_dict(base)
-        result[fold] = trained(others, targets, arguments.refine_epochs, rest)
     return result
 
 
