@@ -14,7 +14,7 @@ Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/dr
    third and on the Bad Mask set: sequences whose automatic mask failed.
 
 --recipe paper trains as printed. The modern one darkens and flips frames, shows the network each sequence's
-brightest image beside them, refines on drawn sectors and good masks in halves, and keeps the largest piece.
+brightest image beside them, refines on drawn sectors among good masks, and keeps the largest piece.
 
 Every run is repeated with other seeds. Stop it at any time: the same command goes on after the last finished
 network. It writes report.md, results.json, masks.png and curves.png into --out.
@@ -34,10 +34,7 @@ import torch
 from report import FOLDS, write_report
 from sequences import METHODS, Sequence, own_sequences, phantom_sequences
 from tqdm import tqdm
-from unet import RECIPES, Scores, go_halfway_back, predict, score, train
-
-MIXED = 8
-"""How often the modern recipe repeats each drawn sequence in a refinement, with as many good masks beside."""
+from unet import RECIPES, Scores, predict, score, train
 
 
 def sort_masks(sequences: list[Sequence], method: str, share: float) -> tuple[list[Sequence], list[Sequence]]:
@@ -70,39 +67,30 @@ def run_once(
     def scored(sequences: list[Sequence]) -> Scores:
         return score(partial(predict, model), sequences)
 
-    def report(curve: list[Any], on: list[Sequence]) -> dict[str, Any]:
+    def trained(
+        rate: float, sequences: list[Sequence], masks: list[np.ndarray], epochs: int, on: list[Sequence]
+    ) -> dict[str, Any]:
+        curve: list[Any] = []
+        watch = lambda epoch: curve.append([epoch, scored(on).accuracy])  # noqa: E731
+        train(model, recipe, rate, sequences, masks, epochs, arguments.frames, seed, watch)
         return {
             "curve": curve,
             "representative": asdict(scored(on)),
             "bad": asdict(scored(bad)) if bad else None,
         }
 
-    def trained(
-        rate: float, sequences: list[Sequence], masks: list[np.ndarray], epochs: int, on: list[Sequence]
-    ) -> list[Any]:
-        curve: list[Any] = []
-        watch = lambda epoch: curve.append([epoch, scored(on).accuracy])  # noqa: E731
-        train(model, recipe, rate, sequences, masks, epochs, arguments.frames, seed, watch)
-        return curve
-
-    curve = trained(recipe.base_rate, good, masks, arguments.epochs, representative)
-    result = {"base": report(curve, representative)}
+    result = {"base": trained(recipe.base_rate, good, masks, arguments.epochs, representative)}
     base = {key: value.clone() for key, value in model.state_dict().items()}
     for k, fold in enumerate(FOLDS):
+        model.load_state_dict(base)
         rest = representative[k :: len(FOLDS)]
         result["base"][fold] = scored(rest).accuracy
         others = [s for i, s in enumerate(representative) if i % len(FOLDS) != k]
         targets = [s.drawn for s in others]
         if arguments.recipe == "modern":
-            n = MIXED * len(others)
-            beside = np.random.default_rng(seed).permutation(len(good))[:n]
-            others = MIXED * others + [good[i] for i in beside]
-            targets = MIXED * targets + [masks[i] for i in beside]
-        curve = trained(recipe.refining_rate, others, targets, arguments.refine_epochs, rest)
-        if arguments.recipe == "modern":
-            go_halfway_back(model, base)
-        result[fold] = report(curve, rest)
-        model.load_state_dict(base)
+            n = max(1, len(good) // (2 * len(others)))
+            others, targets = n * others + good, n * targets + masks
+        result[fold] = trained(recipe.refining_rate, others, targets, arguments.refine_epochs, rest)
     return result
 
 
@@ -131,7 +119,7 @@ def parse() -> argparse.Namespace:
         "size": 256 if full else 64,
         "width": 32 if full else 16,
         "frames": 10 if full else 4,
-        "epochs": 100 if full else 5,
+        "epochs": 100 if full else 4,
         "refine_epochs": 100 if full else 2,
         "runs": 6 if full else 3,
     }

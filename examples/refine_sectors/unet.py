@@ -174,12 +174,6 @@ def train(
         model.load_state_dict(best)
 
 
-def go_halfway_back(model: nn.Module, start: dict[str, torch.Tensor]) -> None:
-    """To the mean of the weights before and after (Wortsman et al., 2022), so that few examples bind less."""
-    means = {key: ((start[key] + value) / 2).to(value.dtype) for key, value in model.state_dict().items()}
-    model.load_state_dict(means)
-
-
 @torch.no_grad()
 def predict(model: PaperUNet | ModernUNet, sequence: Sequence, chosen: np.ndarray) -> np.ndarray:
     """(T, H, W) bool, the sectors found in T chosen frames."""
