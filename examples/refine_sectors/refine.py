@@ -177,7 +177,7 @@ def main() -> None:
     (arguments.out / "results.json").write_text(
         json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
     )
-    print(write_report(results, representative[:6], arguments.out))
+    print(write_report(results, representative[:4], arguments.out))
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def draw_masks(shown: list[Sequence], methods: list[str], path: Path) -> None:
             axis.set_yticks([])
         line[0].set_ylabel(method)
     figure.suptitle("automatic masks (orange) and drawn sectors (cyan)", fontsize=10)
-    figure.savefig(path, dpi=80, pil_kwargs={"optimize": True})
+    figure.savefig(path, dpi=75, pil_kwargs={"optimize": True})
     plt.close(figure)
 
 
@@ -189,5 +189,5 @@ def draw_curves(results: dict[str, Any], path: Path) -> None:
         axis.set(title=method, xlabel="epoch")
     axes[0].set_ylabel("accuracy, %, Representative set")
     axes[0].legend(fontsize=8)
-    figure.savefig(path, dpi=80, pil_kwargs={"optimize": True})
+    figure.savefig(path, dpi=75, pil_kwargs={"optimize": True})
     plt.close(figure)
