@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sectoraug.evidence.focus import energy_percent as energy_percent
     from sectoraug.evidence.focus import focus_percent as focus_percent
     from sectoraug.evidence.gradcam import GradCAM as GradCAM
+    from sectoraug.evidence.landmarks import energy_landmarks as energy_landmarks
+    from sectoraug.evidence.landmarks import features_at as features_at
     from sectoraug.evidence.metric import Focus as Focus
     from sectoraug.evidence.statistics import clustered_bootstrap as clustered_bootstrap
     from sectoraug.evidence.statistics import compare_runs as compare_runs
@@ -66,7 +68,9 @@ _HOME = {
     "clustering_scores": "evidence.clustering",
     "compare_runs": "evidence.statistics",
     "coverage_percent": "evidence.focus",
+    "energy_landmarks": "evidence.landmarks",
     "energy_percent": "evidence.focus",
+    "features_at": "evidence.landmarks",
     "focus_percent": "evidence.focus",
     "iter_clip": "sectors.clips",
     "read_clip": "sectors.clips",

@@ -58,6 +58,7 @@ LAYERS = [
         "batch_kernel",
         "losses",
         "evidence.gradcam",
+        "evidence.landmarks",
         "evidence.metric",
     ],
     [

@@ -87,6 +87,17 @@ def test_k_means_finds_the_clusters_and_repeats(blobs: tuple[np.ndarray, np.ndar
     assert found["silhouette"] > sa.clustering_scores(x, labels)["silhouette"] - 0.05
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_clusters_that_stay_empty_are_none(blobs: tuple[np.ndarray, np.ndarray]) -> None:
+    pytest.importorskip("sklearn")
+    three_points = np.repeat(np.eye(3), 5, 0)
+    found = sa.clustering_scores(three_points, n_clusters=5)
+    assert found["n_clusters"] == 3
+    assert found["silhouette"] == pytest.approx(1)
+    x, labels = blobs
+    assert sa.clustering_scores(x, 10 * labels) == sa.clustering_scores(x, labels)
+
+
 def test_better_clusters_score_better(blobs: tuple[np.ndarray, np.ndarray]) -> None:
     x, labels = blobs
     noisy = x + np.random.default_rng(2).normal(0, 3, x.shape)

@@ -29,6 +29,7 @@ MODULES = [
     "evidence.focus",
     "evidence.gradcam",
     "evidence.clustering",
+    "evidence.landmarks",
     "evidence.metric",
     "evidence.statistics",
     "sectors.clips",

@@ -57,7 +57,7 @@ class GradCAM:
         if not isinstance(model, nn.Module):
             raise TypeError(f"model is {checks.describe(model)}; expected a torch.nn.Module.")
         self.model = model
-        self.layer, self._module = _find(model, layer)
+        self.layer, self._module = find_layer(model, layer)
         self._hook: Any = None
         self._calling = False
         self._activations: list[Tensor] = []
@@ -167,7 +167,8 @@ def _cam(activation: Tensor, gradient: Tensor, size: torch.Size) -> Tensor:
     return functional.interpolate(cam, size=size, mode="bilinear", align_corners=False)[:, 0]
 
 
-def _find(model: nn.Module, layer: nn.Module | str) -> tuple[str, nn.Module]:
+def find_layer(model: nn.Module, layer: nn.Module | str) -> tuple[str, nn.Module]:
+    """A module of the model and its dotted name, from either."""
     names = {name: module for name, module in model.named_modules(remove_duplicate=False) if name}
     if isinstance(layer, nn.Module):
         for name, module in names.items():

@@ -1,0 +1,320 @@
+"""The self-supervised example at its smallest size: what it asks, learns, logs, keeps and reports."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import sectoraug as sa
+
+FOLDER = str(Path(__file__).parent.parent / "examples" / "ssl")
+NAMES = (
+    "clips",
+    "methods",
+    "networks",
+    "pretrain",
+    "probe",
+    "resume",
+    "table",
+    "temporal",
+    "variance",
+    "views",
+)
+
+
+@pytest.fixture(scope="module")
+def ssl() -> Iterator[Any]:
+    """The example's modules, which find each other as scripts of one folder do."""
+    for name in ("lightly", "sklearn", "torchvision", "matplotlib"):
+        pytest.importorskip(name)
+    from importlib import import_module
+
+    sys.path.insert(0, FOLDER)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield SimpleNamespace(**{name: import_module(name) for name in NAMES})
+    torch.set_num_threads(threads)
+    sys.path.remove(FOLDER)
+    for name in NAMES:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def frames(ssl: Any) -> Any:
+    return ssl.clips.every_kth(ssl.clips.phantom_clips(n=12, frames=6, size=32, seed=0, shortcut=0.95), 3)
+
+
+def tiny(ssl: Any, method: str, seed: int = 0, epochs: int = 2) -> Any:
+    return ssl.pretrain.Run(method, True, seed, "narrow4", epochs, 8)
+
+
+# -- views and methods ----------------------------------------------------------------------------
+
+
+def test_views_keep_shape_and_backmix_changes_the_background_alone(ssl: Any, frames: Any) -> None:
+    images = ssl.views.as_images(torch.from_numpy(frames.images))
+    sectors = torch.from_numpy(frames.sectors)
+    drawn = []
+    for backmix in (False, True):
+        torch.manual_seed(0)
+        view, own = ssl.views.Views(backmix)(images, sectors)
+        assert view.shape == images.shape
+        assert own.all() == (not backmix)
+        drawn.append((view, own))
+    (plain, _), (mixed, own) = drawn
+    # Standardised image by image, so equal inside up to a scale and an offset.
+    for a, b, inside in zip(plain, mixed, own, strict=True):
+        if inside.sum() > 50:
+            assert np.corrcoef(a[0][inside], b[0][inside])[0, 1] > 0.999
+    assert (np.corrcoef(plain[:, 0][~own], mixed[:, 0][~own])[0, 1]) < 0.9
+
+
+def test_every_method_learns_logs_and_does_not_collapse(ssl: Any, frames: Any, tmp_path: Path) -> None:
+    assert len(ssl.methods.SELF_SUPERVISED) == 7
+    for method in ssl.methods.METHODS:
+        run = tiny(ssl, method, epochs=1)
+        torch.manual_seed(run.seed)
+        before = ssl.networks.make_encoder(run.encoder).state_dict()["layer4.conv1.weight"]
+        after = ssl.pretrain.pretrain(run, frames, tmp_path).state_dict()["layer4.conv1.weight"]
+        assert not torch.equal(before, after), method
+        log = json.loads((tmp_path / "logs" / f"{run.name}.json").read_text())
+        assert np.isfinite(log["epochs"][0]["loss"])
+        assert not log["collapsed"], method
+        encoder = tmp_path / "encoders" / f"{run.name}.safetensors"
+        assert encoder.exists()
+        if os.name == "posix":
+            assert encoder.stat().st_mode & 0o077 == 0
+
+
+def test_a_collapse_is_told(ssl: Any) -> None:
+    generator = torch.Generator().manual_seed(0)
+    alive = torch.randn(64, 16, generator=generator)
+    assert not ssl.pretrain.spread(alive).collapsed
+    assert ssl.pretrain.spread(alive).std == pytest.approx(1, abs=0.05)
+    assert ssl.pretrain.spread(torch.ones(64, 16) + 1e-4 * alive).collapsed, "one point"
+    assert ssl.pretrain.spread(alive[:, :1] * torch.ones(16)).collapsed, "one line"
+    assert ssl.pretrain.spread(alive * torch.nan).collapsed
+
+
+@pytest.mark.parametrize("method", ["moco", "byol"])
+def test_a_killed_run_goes_on_to_the_same_weights(
+    ssl: Any, frames: Any, tmp_path: Path, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These two have most to keep: followers, and a queue that lightly leaves out of its state dict."""
+    run = tiny(ssl, method)
+    whole = ssl.pretrain.pretrain(run, frames, tmp_path / "whole").state_dict()
+    write = ssl.resume.write_whole
+
+    def write_and_die(*arguments: Any) -> None:
+        write(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ssl.resume, "write_whole", write_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        ssl.pretrain.pretrain(run, frames, tmp_path / "killed")
+    monkeypatch.setattr(ssl.resume, "write_whole", write)
+    torch.randn(7)  # another process would stand elsewhere in its random numbers
+    resumed = ssl.pretrain.pretrain(run, frames, tmp_path / "killed").state_dict()
+    logs = [
+        json.loads((tmp_path / kind / "logs" / f"{run.name}.json").read_text())["epochs"]
+        for kind in ("whole", "killed")
+    ]
+    assert [e["loss"] for e in logs[0]] == [e["loss"] for e in logs[1]]
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    other = ssl.pretrain.pretrain(tiny(ssl, method, seed=1), frames, tmp_path / "whole").state_dict()
+    assert not torch.equal(whole["conv1.weight"], other["conv1.weight"])
+
+
+def test_imagenet_weights_load_by_torchvisions_names(ssl: Any, tmp_path: Path) -> None:
+    from torchvision.models import resnet18
+
+    colour = resnet18().eval()
+    torch.save(colour.state_dict(), tmp_path / "weights.pth")
+    encoder = ssl.networks.imagenet_encoder(tmp_path / "weights.pth").eval()
+    colour.fc = nn.Identity()
+    grey = torch.rand(2, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(grey), colour(grey.repeat(1, 3, 1, 1)), rtol=1e-3, atol=1e-4)
+
+
+# -- evaluation -----------------------------------------------------------------------------------
+
+
+def test_labels_are_drawn_by_patient_and_hold_every_class(ssl: Any) -> None:
+    frames, _ = ssl.probe.phantom_frames(64, 32, 0, 0.0)
+    few = ssl.probe.few_patients(frames, 0.1, 0)
+    assert set(few.labels) == {0, 1, 2, 3}
+    assert len(few.labels) == 8 * len(set(few.patients)), "all frames of a patient or none"
+    clips = ssl.clips.phantom_clips(n=8, frames=2, size=32, seed=0, shortcut=0.0)
+    first, second = ssl.clips.split_by_patient(clips, 0.25, 0)
+    assert len(second.patients) == 2
+    assert not set(first.patients) & set(second.patients)
+
+
+def test_the_probe_on_top_of_its_encoder_is_the_probe(ssl: Any) -> None:
+    frames, _ = ssl.probe.phantom_frames(32, 32, 0, 0.0)
+    encoder = ssl.networks.make_encoder("narrow4").eval()
+    features = ssl.pretrain.embed(encoder, frames.images).numpy()
+    probe = ssl.probe.LinearProbe(features, frames.labels)
+    scores = ssl.pretrain.embed(probe.on_top_of(encoder), frames.images)
+    np.testing.assert_array_equal(scores.argmax(1), probe.predict(features))
+
+
+def test_own_clips_are_read_once_and_split_from_those_without_a_sector(ssl: Any, tmp_path: Path) -> None:
+    for i, label in enumerate(("A4C", "A4C", "PLAX")):
+        (tmp_path / "own" / label).mkdir(parents=True, exist_ok=True)
+        clip = sa.phantom.make_clip(label, seed=i, frames=6, size=(64, 64))
+        np.save(tmp_path / "own" / label / f"p{i % 2}_{i}.npy", clip.frames)
+    noise = np.random.default_rng(0).integers(0, 255, (6, 64, 64), np.uint8)
+    np.save(tmp_path / "own" / "PLAX" / "p9_9.npy", noise)
+    first, again = (
+        ssl.clips.cached(tmp_path / "cache", ssl.clips.own_clips, folder=tmp_path / "own", frames=8, size=32)
+        for _ in range(2)
+    )
+    assert first.frames.shape == (3, 8, 32, 32)
+    assert first.labels.tolist() == [0, 0, 1]
+    assert first.patients.tolist() == [0, 1, 0]
+    np.testing.assert_array_equal(first.frames, again.frames)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+def command(name: str, monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> None:
+    monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+
+
+SMALL = ("--size", 32, "--encoder", "narrow4", "--n-clips", 12, "--frames", 6, "--every", 3, "--epochs", 1)
+SMALL += ("--batch", 8)
+
+
+def test_the_table_has_every_column_and_goes_on(
+    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ssl.table, "STEPS", dict.fromkeys(ssl.table.FRACTIONS, 2))
+    small = (*SMALL, "--methods", "barlow", "--seeds", 0, 1, "--labelled", 64, "--out", tmp_path)
+    command("table.py", monkeypatch, *small)
+    ssl.table.main()
+    said = capsys.readouterr().out
+    for text in (
+        "tuned 1%",
+        "silhouette",
+        "D_C",
+        "D_U",
+        "| barlow | backmix |",
+        "Spearman",
+        "%E",
+        "background",
+    ):
+        assert text in said
+    assert (tmp_path / "tsne.png").stat().st_size > 1000
+    scores = {path: path.read_bytes() for path in (tmp_path / "scores").iterdir()}
+    assert len(scores) == 2 + 4 * 2
+    (tmp_path / "table.md").unlink()
+    gone = sorted(scores)[0]
+    gone.unlink()
+    ssl.table.main()
+    assert {path: path.read_bytes() for path in scores} == scores, "the lost scores came out as before"
+    with pytest.raises(SystemExit, match="other settings"):
+        command("table.py", monkeypatch, *small, "--epochs", 3)
+        ssl.table.main()
+
+
+def test_the_table_of_own_clips_splits_patients(
+    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(12):
+        label = sa.phantom.VIEWS[i % 2]
+        (tmp_path / "own" / label).mkdir(parents=True, exist_ok=True)
+        clip = sa.phantom.make_clip(label, seed=i, frames=6, size=(64, 64))
+        np.save(tmp_path / "own" / label / f"p{i // 2}_{i}.npy", clip.frames)
+    small = (*SMALL, "--methods", "simclr", "--seeds", 0, "--no-tune", "--clips", tmp_path / "own")
+    command("table.py", monkeypatch, *small, "--out", tmp_path / "out")
+    arguments: list[Any] = []
+    data_of = ssl.table.data_of
+    monkeypatch.setattr(ssl.table, "data_of", lambda a: arguments.append(a) or data_of(a))
+    ssl.table.main()
+    assert "| simclr | backmix |" in capsys.readouterr().out
+    frames, data = data_of(arguments[0])
+    assert not set(frames.patients) & set(data.test.patients)
+    assert set(frames.patients) | set(data.test.patients) == set(range(6))
+
+
+def test_variance_and_its_table(
+    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = (*SMALL, "--methods", "vicreg", "--seeds", 0, 1, "--labelled", 32, "--out", tmp_path)
+    command("variance.py", monkeypatch, *small)
+    ssl.variance.main()
+    said = capsys.readouterr().out
+    assert "| vicreg | 4 | 6 |" in said
+    assert "| vicreg | 24 | 1 |" in said
+
+
+# -- temporal -------------------------------------------------------------------------------------
+
+
+def test_pretext_tasks_ask_what_they_say(ssl: Any) -> None:
+    clips = torch.arange(24)[None, :, None, None].repeat(16, 1, 4, 4) + 0.0
+    clips[:, :, 0, 0] += 0.25
+    labels = torch.arange(16)
+    torch.manual_seed(0)
+    shown, answers = ssl.temporal.posed("pace", clips, 8, labels)
+    assert (shown[:, 1, 1, 1] - shown[:, 0, 1, 1]).tolist() == [[1, 2, 3][k] for k in answers]
+    shown, answers = ssl.temporal.posed("sorting", clips, 8, labels)
+    for clip, answer in zip(shown[:, :, 1, 1], answers, strict=True):
+        assert torch.equal(clip.unflatten(0, (4, 2))[:, 0].argsort().argsort(), ssl.temporal.PIECES[answer])
+    assert len({tuple(order.tolist()) for order in ssl.temporal.PIECES}) == 12
+    assert not {tuple(o.tolist()) for o in ssl.temporal.PIECES} & {
+        tuple(o.flip(0).tolist()) for o in ssl.temporal.PIECES
+    }
+    shown, answers = ssl.temporal.posed("rotation", clips, 8, labels)
+    corners = [(0, 0), (3, 0), (3, 3), (0, 3)]
+    for clip, answer in zip(shown, answers, strict=True):
+        row, column = corners[int(answer)]
+        assert clip[0, row, column] % 1 == 0.25
+    assert torch.equal(ssl.temporal.posed("supervised", clips, 8, labels)[1], labels)
+
+
+def test_temporal_learns_clusters_and_tests_in_three_folds(
+    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def small_network(n_classes: int) -> nn.Module:
+        network = nn.Sequential()
+        for k, width in enumerate((4, 8, 8)):
+            network.add_module(f"layer{k + 1}", nn.Conv3d([1, 4, 8][k], width, 3, (1, 2, 2), 1))
+        network.add_module("pool", nn.AdaptiveAvgPool3d(1))
+        network.add_module("flat", nn.Flatten())
+        network.add_module("fc", nn.Linear(8, n_classes))
+        return network
+
+    assert ssl.temporal.make_network(3).eval()(torch.rand(1, 1, 4, 16, 16)).shape == (1, 3)
+    monkeypatch.setattr(ssl.temporal, "make_network", small_network)
+    small = ("--n-clips", 24, "--length", 4, "--frames", 12, "--epochs", 1, "--tune-epochs", 1)
+    command("temporal.py", monkeypatch, *small, "--out", tmp_path)
+    ssl.temporal.main()
+    said = capsys.readouterr().out
+    for task in ("random", "sorting", "rotation", "pace", "supervised"):
+        assert f"| {task} |" in said
+    found = json.loads((tmp_path / "sorting-seed0.json").read_text())
+    assert len(found["f1"]) == 3
+    assert -1 <= found["silhouette"] <= 1
+
+
+def test_arguments_default_to_the_reduced_size(ssl: Any, tmp_path: Path) -> None:
+    parser = argparse.ArgumentParser()
+    ssl.pretrain.add_arguments(parser)
+    small = ssl.pretrain.complete(parser.parse_args(["--out", str(tmp_path / "small")]))
+    full = ssl.pretrain.complete(parser.parse_args(["--full", "--out", str(tmp_path / "full")]))
+    assert small.n_clips < full.n_clips
+    assert full.encoder == "resnet18"
+    assert full.size % 32 == 0
