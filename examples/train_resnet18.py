@@ -231,11 +231,10 @@ class Run:
         return f"{self.method}-f{self.fraction:g}-seed{self.seed}"
 
 
-def few_sectors(split: Split, fraction: float, seed: int) -> Split:
-    """Keep the sectors of a random share of the images."""
-    kept = np.random.default_rng(seed).permutation(len(split.labels))[
-        : max(2, round(fraction * len(split.labels)))
-    ]
+def few_sectors(split: Split, fraction: float, seed: int, sample: int = 0) -> Split:
+    """Keep the sectors of a random share of the images; samples 0, 1, ... of one seed do not overlap."""
+    n = max(2, round(fraction * len(split.labels)))
+    kept = np.random.default_rng(seed).permutation(len(split.labels))[sample * n : (sample + 1) * n]
     sectors = np.zeros_like(split.sectors)
     sectors[kept] = split.sectors[kept]
     return Split(split.images, sectors, split.labels)
@@ -425,18 +424,20 @@ def batches(split: Split) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Te
         yield images, labels, torch.from_numpy(split.sectors[start : start + 64])
 
 
-def evaluate(model: nn.Module, split: Split, layer: str, device: torch.device) -> dict[str, float]:
-    """All of COLUMNS in percent, how many images had a dead CAM, and the CAM's grid."""
-    n = len(CLASSES)
+def evaluate(
+    model: nn.Module, split: Split, layer: str, device: torch.device, n: int = len(CLASSES)
+) -> dict[str, float]:
+    """All of COLUMNS in percent, how many images had a dead CAM, and the CAM's grid; for n classes."""
+    alone = {"sync_on_compute": False}  # one rank judges
     scores = MetricCollection(
         {
-            "accuracy": MulticlassAccuracy(n, average="micro"),
-            "precision": MulticlassPrecision(n),
-            "recall": MulticlassRecall(n),
-            "f1": MulticlassF1Score(n),
+            "accuracy": MulticlassAccuracy(n, average="micro", **alone),
+            "precision": MulticlassPrecision(n, **alone),
+            "recall": MulticlassRecall(n, **alone),
+            "f1": MulticlassF1Score(n, **alone),
         }
     )
-    focus = sa.Focus()
+    focus = sa.Focus(**alone)
     model.eval()
     with sa.GradCAM(model, layer) as gradcam:
         for images, labels, sectors in batches(split):

@@ -89,6 +89,37 @@ def test_what_is_written_is_for_its_owner_only(clips: Path, tmp_path: Path) -> N
         assert all(not path.stat().st_mode & 0o077 for path in [tmp_path / top, *(tmp_path / top).rglob("*")])
 
 
+def test_only_burned_in_pixels_within_a_users_masks_survive_apply(tmp_path: Path) -> None:
+    planted, masks = {}, tmp_path / "m"
+    for i, vendor in enumerate(sa.phantom.VENDORS):
+        clip = sa.phantom.make_clip(frames=12, size=(96, 96), seed=i, vendor=vendor)
+        planted[f"{i}.npz"] = clip
+        np.savez(tmp_path / f"{i}.npz", frames=clip.frames)
+    clips = [tmp_path / name for name in planted]
+    sectoraug("masks", *clips, "--out", masks, "--workers", 1)
+    for entry in entries(masks):  # the user draws them all anew, the last one over everything but a corner
+        clip = planted[entry["source"]]
+        drawn = clip.sector.copy()
+        if entry["source"] == clips[-1].name:
+            drawn[:] = True
+            drawn[:4, :4] = False
+        cv2.imwrite(str(masks / entry["file"]), drawn * np.uint8(255))
+    sectoraug("apply", masks, *clips, "--out", tmp_path / "a", "--workers", 1, "--quality-at-least", 0)
+    kept = {}
+    for entry in entries(tmp_path / "a"):
+        clip, copy = planted[entry["source"]], sa.read_clip(tmp_path / "a" / entry["file"])
+        assert np.array_equal(copy[:, clip.sector], clip.frames[:, clip.sector])
+        still = clip.overlay.all(0)
+        kept[entry["source"]] = [(copy[clip.overlay & where] > 0).sum() for where in (still, ~still)]
+    spilled = kept.pop(clips[-1].name)
+    assert spilled[0] > 100, "text"
+    assert len(kept) == len(clips) - 1
+    assert not np.any(list(kept.values()))
+    assert any((clip.overlay.any(0) & ~clip.overlay.all(0)).any() for clip in planted.values()), (
+        "an ECG moves"
+    )
+
+
 def test_a_second_run_does_only_what_is_new(tmp_path: Path) -> None:
     clips, out = make_clips(tmp_path / "c", 3), tmp_path / "m"
     (clips / "broken.npz").write_bytes(b"no archive")

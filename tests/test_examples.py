@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -86,13 +87,14 @@ def test_train_resnet18_augments_batches_on_the_device(tmp_path: Path, n_process
 def test_refine_sectors_stopped_and_resumed_gives_the_same_report(tmp_path: Path) -> None:
     pytest.importorskip("monai")
     small = ("--sequences", 30, "--drawn", 6, "--size", 32, "--width", 4, "--frames", 2)
-    small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2, "--pass-iou", 0.5, 0.5, 0.5)
+    small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2)
     said = run("refine_sectors/refine.py", *small, "--out", tmp_path)
     report = (tmp_path / "report.md").read_text()
     assert report.strip() in said
     for method in ("threshold", "filled", "hull"):
         assert f"| {method} | (the masks themselves) |" in report
         assert f"| {method} | 3rd |" in report
+        assert re.search(rf"^\| {method} \| 2nd \| \d+ of 120 ", report, re.MULTILINE), "burned-in pixels"
     assert report.count("base vs. 2nd") == 2
     for picture in ("masks", "curves"):
         assert cv2.imread(str(tmp_path / f"{picture}.png")).std() > 10
@@ -115,7 +117,7 @@ def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path) -> None:
         if i < 9:
             cv2.imwrite(str(tmp_path / "drawn" / f"{i:02}.png"), clip.sector * np.uint8(255))
     small = ("--drawn", 6, "--size", 32, "--width", 4, "--frames", 2, "--epochs", 1, "--refine-epochs", 1)
-    small += ("--runs", 1, "--pass-iou", 0.5, 0.5, 0.5, "--pass-quality", 0.1)
+    small += ("--runs", 1, "--pass-share", 0.8)
     said = run("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
     assert "one run: nothing to compare" in said
 

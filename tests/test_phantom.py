@@ -94,13 +94,22 @@ def test_frames_follow_from_the_seed_on_every_machine() -> None:
 
 
 CLIPS, SECTORS = "f021280817b7e127", "1a024162fc721570"
-DATA = {"train": "205b583a1a69a008", "shifted": "8c606b232fcd544c"}
+DATA = {
+    ("phantom-v1", "train"): "205b583a1a69a008",
+    ("phantom-v1", "shifted"): "8c606b232fcd544c",
+    ("benchmark-v1", "train"): "0bfbdaf891ce1946",
+    ("benchmark-v1", "shifted"): "2ad06e6f577752dc",
+}
 
 
-@pytest.mark.parametrize("domain", phantom.DOMAINS)
-def test_the_published_preset_never_changes(domain: str) -> None:
-    data = sa.phantom.make_dataset(16, 0.5, 0.5, seed=3, domain=domain, preset="phantom-v1")
-    assert digest(data.images, data.sectors, data.labels, data.sites) == DATA[domain]
+@pytest.mark.parametrize(("preset", "domain"), DATA)
+def test_a_published_preset_never_changes(preset: str, domain: str) -> None:
+    data = sa.phantom.make_dataset(16, 0.5, 0.5, seed=3, domain=domain, preset=preset)
+    assert digest(data.images, data.sectors, data.labels, data.sites) == DATA[preset, domain]
+
+
+def test_every_preset_is_held() -> None:
+    assert {preset for preset, _ in DATA} == set(phantom.PRESETS)
 
 
 def test_a_longer_data_set_starts_like_a_shorter_one() -> None:

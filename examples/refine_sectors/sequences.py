@@ -25,11 +25,21 @@ class Sequence:
     drawn: np.ndarray | None
     """(H, W) bool, the hand-drawn sector; on the phantom the true one"""
     overlay: np.ndarray | None
-    """(T, H, W) bool, what is burned in, where that is known"""
+    """(T, h, w) at the clip's own size, packed by `numpy.packbits`: what is burned in, where that is known"""
+    clip_size: tuple[int, int]
+    """(h, w)"""
     masks: dict[str, np.ndarray]
     """(H, W) bool, by each recipe; empty where it found nothing"""
     qualities: dict[str, float]
     """0..1"""
+
+    def worth(self, method: str) -> float:
+        """What a glance at a mask shows: its IoU with the drawn sector if there is one, or its quality."""
+        return self.qualities[method] if self.drawn is None else iou(self.masks[method], self.drawn)
+
+
+def iou(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max((a | b).sum(), 1))
 
 
 def phantom_sequences(n: int, size: int, seed: int, frames: int = 24) -> list[Sequence]:
@@ -86,8 +96,8 @@ def found_and_resized(
     """Masks by each recipe at the clip's own size, then all at size x size."""
 
     def small(plane: np.ndarray) -> np.ndarray:
-        nearest = cv2.resize(plane.astype(np.uint8), (size, size), interpolation=cv2.INTER_NEAREST)
-        return nearest.astype(bool)
+        share = cv2.resize(plane * np.uint8(255), (size, size), interpolation=cv2.INTER_AREA)
+        return share > 127
 
     masks, qualities = {}, {}
     for method in METHODS:
@@ -96,9 +106,13 @@ def found_and_resized(
             masks[method], qualities[method] = small(found.sector), found.quality
         except sa.SectorNotFound:
             masks[method], qualities[method] = np.zeros((size, size), bool), 0.0
-    if drawn is not None:
-        drawn = small(drawn)
-    if overlay is not None:
-        overlay = np.stack([small(plane) for plane in overlay]) & ~drawn
-    frames = np.stack([cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in frames])
-    return Sequence(name, frames, drawn, overlay, masks, qualities)
+    small_frames = [cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in frames]
+    return Sequence(
+        name,
+        np.stack(small_frames),
+        None if drawn is None else small(drawn),
+        None if overlay is None else np.packbits(overlay),
+        frames.shape[1:],
+        masks,
+        qualities,
+    )

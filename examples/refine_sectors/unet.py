@@ -5,55 +5,123 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
+import kornia.augmentation as K
 import numpy as np
 import torch
 from monai.losses import DiceLoss
 from monai.networks.nets import BasicUNet
-from sequences import Sequence
+from scipy import ndimage
+from sequences import Sequence, iou
 from torch import nn
 from torch.nn import functional
+
+SCORED_FRAMES = 10
+"""Of each sequence, evenly spaced."""
+
+
+class PaperUNet(BasicUNet):
+    """Ronneberger's U-Net on a frame; `width` features at full size (64 in his)."""
+
+    def __init__(self, width: int) -> None:
+        features = (width, width, 2 * width, 4 * width, 8 * width, width)
+        super().__init__(spatial_dims=2, in_channels=1, out_channels=1, features=features)
+
+    @staticmethod
+    def planes(frames: np.ndarray) -> np.ndarray:
+        """(T, H, W) frames to the network's (T, 1, H, W)."""
+        return frames[:, None]
+
+    @staticmethod
+    def tidy(sector: np.ndarray) -> np.ndarray:
+        return sector
+
+
+class ModernUNet(nn.Module):
+    """A U-Net on half the resolution that also knows its sequence's brightest image, and where a pixel is.
+
+    Grey levels go in as they are and on a logarithmic scale, which shows the noise floor of dark echoes.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        features = (width, 2 * width, 4 * width, 6 * width, 8 * width, width)
+        self.unet = BasicUNet(
+            spatial_dims=2, in_channels=6 * 4, out_channels=4, features=features, norm="batch"
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        places = [torch.linspace(-1, 1, n, device=images.device) for n in images.shape[2:]]
+        grid = torch.stack(torch.meshgrid(*places, indexing="ij")).expand(len(images), -1, -1, -1)
+        known = torch.cat([images, torch.log1p(255 * images) / np.log(256), grid], 1)
+        halved = functional.pixel_unshuffle(known, 2).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(images.device.type, torch.bfloat16):
+            logits = self.unet(halved)
+        return functional.pixel_shuffle(logits.float(), 2)
+
+    @staticmethod
+    def planes(frames: np.ndarray) -> np.ndarray:
+        """(T, H, W) frames to the network's (T, 2, H, W): each beside the brightest of all."""
+        return np.stack([frames, np.broadcast_to(frames.max(0), frames.shape)], 1)
+
+    @staticmethod
+    def tidy(sector: np.ndarray) -> np.ndarray:
+        """The largest piece, its holes filled."""
+        pieces, n = ndimage.label(sector)
+        return ndimage.binary_fill_holes(pieces == 1 + np.bincount(pieces.flat)[1:].argmax()) if n else sector
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to train; `paper` is Zahn & Perrin's."""
 
-    learning_rate: float
-    modern: bool
-    batch: int = 8
+    network: type[PaperUNet | ModernUNet]
+    base_rate: float
+    refining_rate: float
+    """Learning rates."""
+    batch: int
+    held_out: float
+    """Share of the sequences whose lowest loss picks the weights; without, the last ones are kept."""
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        if self.modern:
-            dice = DiceLoss(sigmoid=True)(logits, target)
-            return functional.binary_cross_entropy_with_logits(logits, target) + dice
-        return functional.mse_loss(logits.sigmoid(), target)
+        if self.network is PaperUNet:
+            return functional.mse_loss(logits.sigmoid(), target)
+        dice = DiceLoss(sigmoid=True)(logits, target)
+        return functional.binary_cross_entropy_with_logits(logits, target) + dice
 
 
-RECIPES = {"paper": Recipe(1e-5, modern=False), "modern": Recipe(1e-3, modern=True)}
+RECIPES = {"paper": Recipe(PaperUNet, 1e-5, 1e-5, 8, 0.2), "modern": Recipe(ModernUNet, 3e-3, 1e-3, 16, 0.0)}
 
-
-def make_unet(width: int) -> nn.Module:
-    """Ronneberger's shape; `width` features at full size (64 in the paper's, 8 for a CPU)."""
-    features = (width, width, 2 * width, 4 * width, 8 * width, width)
-    return BasicUNet(spatial_dims=2, in_channels=1, out_channels=1, features=features)
+AUGMENT = K.AugmentationSequential(
+    K.RandomHorizontalFlip(p=0.5),
+    K.RandomBrightness((0.7, 1.0), p=0.5),
+    K.RandomLinearIllumination((0.05, 0.4), sign=(-1.0, -1.0), p=0.5),
+    data_keys=["input", "mask"],
+)
+"""Good masks are those of bright echoes: darkened ones, and some that fade to a side, stand for the rest."""
 
 
 def examples(
-    sequences: list[Sequence], masks: list[np.ndarray], per_sequence: int, rng: np.random.Generator
+    model: PaperUNet | ModernUNet,
+    sequences: list[Sequence],
+    masks: list[np.ndarray],
+    per_sequence: int,
+    rng: np.random.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Random frames of each sequence, which share its mask: (N, 1, H, W) in 0..1 each."""
-    frames, targets = [], []
+    """Random frames of each sequence, which share its mask: (N, C, H, W) uint8 and (N, 1, H, W) bool."""
+    device = next(model.parameters()).device
+    images, targets = [], []
     for sequence, mask in zip(sequences, masks, strict=True):
         chosen = rng.choice(len(sequence.frames), per_sequence, replace=len(sequence.frames) < per_sequence)
-        frames.append(sequence.frames[chosen])
-        targets.append(np.repeat(mask[None], per_sequence, 0))
-    images = torch.from_numpy(np.concatenate(frames)).float().div(255)
-    return images[:, None], torch.from_numpy(np.concatenate(targets)).float()[:, None]
+        images.append(model.planes(sequence.frames)[chosen])
+        targets.append(np.repeat(mask[None, None], per_sequence, 0))
+    return tuple(torch.from_numpy(np.concatenate(part)).to(device) for part in (images, targets))
 
 
 def train(
-    model: nn.Module,
+    model: PaperUNet | ModernUNet,
     recipe: Recipe,
+    rate: float,
     sequences: list[Sequence],
     masks: list[np.ndarray],
     epochs: int,
@@ -61,49 +129,59 @@ def train(
     seed: int,
     watch: Callable[[int], None],
 ) -> None:
-    """Train in place on 80% of the sequences and keep the weights of the lowest loss on the other 20%.
-
-    `watch` is called with the number of every tenth epoch, and of the last.
-    """
-    device = next(model.parameters()).device
+    """Train in place; `watch` is called with the number of every tenth epoch (all, if fewer than 20)."""
     rng = np.random.default_rng(seed)
-    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     order = rng.permutation(len(sequences))
-    n_validation = max(1, len(order) // 5)
-    parts = [
-        examples([sequences[i] for i in part], [masks[i] for i in part], per_sequence, rng)
-        for part in (order[n_validation:], order[:n_validation])
+    n_held_out = round(recipe.held_out * len(order))
+    (images, targets), *held_out = [
+        examples(model, [sequences[i] for i in part], [masks[i] for i in part], per_sequence, rng)
+        for part in (order[n_held_out:], order[:n_held_out])
+        if len(part)
     ]
-    (images, targets), (val_images, val_targets) = [(x.to(device), y.to(device)) for x, y in parts]
-    optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-    lowest, best = float("inf"), {}
+    modern = recipe.network is ModernUNet
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    if modern:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+        steps = epochs * -(-len(images) // recipe.batch)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+    lowest, best = float("inf"), None
     for epoch in range(1, epochs + 1):
         model.train()
-        for batch in torch.randperm(len(images), generator=generator).to(device).split(recipe.batch):
+        for batch in torch.randperm(len(images)).to(images.device).split(recipe.batch):
+            image, target = images[batch].float() / 255, targets[batch].float()
+            if modern:
+                image, target = AUGMENT(image, target)
             optimizer.zero_grad()
-            recipe.loss(model(images[batch]), targets[batch]).backward()
+            recipe.loss(model(image), target).backward()
+            if modern:
+                nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-        with torch.no_grad():
-            model.eval()
-            losses = [
-                recipe.loss(model(x), y)
-                for x, y in zip(val_images.split(64), val_targets.split(64), strict=True)
-            ]
-        validation = float(torch.stack(losses).mean())
-        if validation < lowest:
-            lowest, best = validation, {key: value.clone() for key, value in model.state_dict().items()}
-        if epoch % 10 == 0 or epoch == epochs:
+            if modern:
+                schedule.step()
+        model.eval()
+        for image, target in held_out:
+            with torch.no_grad():
+                losses = [
+                    recipe.loss(model(x.float() / 255), y.float())
+                    for x, y in zip(image.split(64), target.split(64), strict=True)
+                ]
+            if (loss := float(torch.stack(losses).mean())) < lowest:
+                lowest, best = loss, {key: value.clone() for key, value in model.state_dict().items()}
+        if epoch % (10 if epochs >= 20 else 1) == 0 or epoch == epochs:
             watch(epoch)
-    model.load_state_dict(best)
+    if best is not None:
+        model.load_state_dict(best)
 
 
 @torch.no_grad()
-def predict(model: nn.Module, frames: np.ndarray) -> np.ndarray:
-    """(T, H, W) bool sectors of (T, H, W) uint8 frames."""
+def predict(model: PaperUNet | ModernUNet, sequence: Sequence, chosen: np.ndarray) -> np.ndarray:
+    """(T, H, W) bool, the sectors found in T chosen frames."""
     model.eval()
     device = next(model.parameters()).device
-    images = torch.from_numpy(frames).float().div(255)[:, None]
-    return torch.cat([model(part.to(device)).cpu() > 0 for part in images.split(64)])[:, 0].numpy()
+    images = torch.from_numpy(model.planes(sequence.frames)[chosen]).float().div(255)
+    found = torch.cat([model(part.to(device)).cpu() > 0 for part in images.split(64)])[:, 0].numpy()
+    return np.stack([model.tidy(sector) for sector in found])
 
 
 @dataclass(frozen=True)
@@ -112,23 +190,50 @@ class Scores:
     """Per cent of all pixels that are right."""
     iou: float
     """Per cent."""
-    clean: int
-    """Frames in which no burned-in pixel is taken for sector."""
     frames: int
-    leaked_px: int
-    """Burned-in pixels taken for sector."""
+    clean_of_text: int
+    """Frames that keep no pixel of text, rulers, bars or logos once all outside the sector is black."""
+    clean: int
+    """Frames that keep no burned-in pixel at all."""
+    text_px: int
+    """Burned-in pixels kept that stand still over the sequence, at its clip's own size."""
+    moving_px: int
+    """Those that do not: the ECG's."""
 
 
-def score(find: Callable[[Sequence], np.ndarray], sequences: list[Sequence]) -> Scores:
-    """Means over the frames of sequences that have a drawn sector; `find` gives (T, H, W) bool."""
-    right, ious, clean, leaked, n = [], [], 0, 0, 0
+def score(find: Callable[[Sequence, np.ndarray], np.ndarray], sequences: list[Sequence]) -> Scores:
+    """Over some frames of sequences that have a drawn sector; `find` gives (T, H, W) bool for T frames.
+
+    Before all outside a found sector is blacked, it shrinks by a pixel of the network's.
+    """
+    right, ious, kept = [], [], []
     for sequence in sequences:
-        found, drawn = find(sequence), sequence.drawn
-        right += list((found == drawn).mean((1, 2)))
-        union = (found | drawn).sum((1, 2))
-        ious += list((found & drawn).sum((1, 2)) / np.maximum(union, 1))
-        n += len(found)
+        chosen = np.linspace(0, len(sequence.frames) - 1, SCORED_FRAMES).astype(int)
+        found = find(sequence, chosen)
+        right += [float((sector == sequence.drawn).mean()) for sector in found]
+        ious += [iou(sector, sequence.drawn) for sector in found]
         if sequence.overlay is not None:
-            leaks = (found & sequence.overlay).sum((1, 2))
-            clean, leaked = clean + int((leaks == 0).sum()), leaked + int(leaks.sum())
-    return Scores(100 * float(np.mean(right)), 100 * float(np.mean(ious)), clean, n, leaked)
+            kept.append(survivors(sequence, chosen, found))
+    text, moving = np.concatenate(kept or [np.zeros((0, 2), int)]).T
+    return Scores(
+        100 * float(np.mean(right)),
+        100 * float(np.mean(ious)),
+        len(text),
+        int((text == 0).sum()),
+        int((text + moving == 0).sum()),
+        int(text.sum()),
+        int(moving.sum()),
+    )
+
+
+def survivors(sequence: Sequence, chosen: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Burned-in pixels, still and moving, that each chosen frame keeps: (T, 2)."""
+    shape = len(sequence.frames), *sequence.clip_size
+    overlay = np.unpackbits(sequence.overlay, count=np.prod(shape)).reshape(shape).astype(bool)
+    still = overlay.all(0)
+    kept = []
+    for t, sector in zip(chosen, found, strict=True):
+        shrunk = cv2.erode(sector.astype(np.uint8), np.ones((3, 3), np.uint8))
+        inside = cv2.resize(shrunk, shape[:0:-1], interpolation=cv2.INTER_NEAREST_EXACT) > 0
+        kept.append([(inside & still).sum(), (inside & overlay[t] & ~still).sum()])
+    return np.array(kept)

@@ -1,0 +1,89 @@
+"""The networks of the comparison, each with one input channel and the layer that GradCAM looks at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torchvision.models import convnext_tiny
+from torchvision.models.resnet import BasicBlock, ResNet
+from torchvision.models.vision_transformer import VisionTransformer
+
+NETWORKS = ("resnet18", "vit-tiny", "convnext-tiny")
+STEMS = ("3x3", "torchvision")
+
+
+def make_network(name: str, n_classes: int, size: int, stem: str = "3x3", width: int = 64) -> nn.Module:
+    """One of NETWORKS for (B, 1, size, size) images.
+
+    Args:
+        stem: of the ResNet18: "3x3" (stride 1, no max-pool: the authors' code) or "torchvision" (7x7).
+        width: channels of the ResNet18's first stage; 64 in the paper. 16 and 32 are cheaper; 8 crashed
+            torch 2.15 on a CPU.
+    """
+    if name == "resnet18":
+        return NarrowResNet18(n_classes, stem, width)
+    if name == "vit-tiny":
+        return vit_tiny(n_classes, size)
+    network = convnext_tiny(num_classes=n_classes)
+    first = network.features[0][0]
+    network.features[0][0] = nn.Conv2d(1, first.out_channels, 4, stride=4)
+    return network
+
+
+def cam_layer(name: str) -> str:
+    """The last layer with a grid of the networks that are no ResNet18."""
+    return {"vit-tiny": "encoder.layers.grid.plane", "convnext-tiny": "features"}[name]
+
+
+class NarrowResNet18(ResNet):
+    """torchvision's ResNet18 with every stage `width` / 64 as wide."""
+
+    def __init__(self, n_classes: int, stem: str, width: int) -> None:
+        self.width = width
+        super().__init__(BasicBlock, [2, 2, 2, 2], num_classes=n_classes)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.fc = nn.Linear(8 * width, n_classes)
+        if stem == "3x3":
+            self.conv1 = nn.Conv2d(1, width, 3, padding=1, bias=False)
+            self.maxpool = nn.Identity()
+        else:
+            self.conv1 = nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False)
+
+    def _make_layer(self, block: Any, planes: int, *args: Any, **kwargs: Any) -> nn.Sequential:
+        if planes == 64:
+            self.inplanes = self.width
+        return super()._make_layer(block, planes * self.width // 64, *args, **kwargs)
+
+    def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """What the four stages give, from fine to coarse."""
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
+        return [x := stage(x) for stage in (self.layer1, self.layer2, self.layer3, self.layer4)]
+
+
+def vit_tiny(n_classes: int, size: int) -> nn.Module:
+    """ViT-Ti (12 blocks, 3 heads, 192 wide) with a 7x7 or 8x8 grid of patches."""
+    patch = size // 7 if size % 7 == 0 else size // 8
+    network = VisionTransformer(size, patch, 12, 3, 192, 768, num_classes=n_classes)
+    network.conv_proj = nn.Conv2d(1, 192, patch, stride=patch)
+    # The class token alone is read after the last block, so the grid is shown in front of it.
+    blocks = list(network.encoder.layers.named_children())
+    network.encoder.layers = nn.Sequential()
+    for name, block in (*blocks[:-1], ("grid", TokenGrid()), blocks[-1]):
+        network.encoder.layers.add_module(name, block)
+    return network
+
+
+class TokenGrid(nn.Module):
+    """Passes tokens (B, 1 + h*h, C) on, its patches through `plane` as (B, C, h, h)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.plane = nn.Identity()
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        first, patches = tokens[:, :1], tokens[:, 1:]
+        side = round(patches.shape[1] ** 0.5)
+        plane = self.plane(patches.transpose(1, 2).unflatten(2, (side, side)))
+        return torch.cat([first, plane.flatten(2).transpose(1, 2)], 1)
