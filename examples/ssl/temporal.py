@@ -164,7 +164,7 @@ def result_of(task: str, unlabelled: Clips, labelled: Clips, arguments: argparse
 
 def report(results: dict[str, dict[str, Any]]) -> str:
     lines = [
-        "| model | pretext accuracy, chance | F1 | precision | silhouette | D_C | D_U |",
+        "| model | training accuracy, chance | F1 | precision | silhouette | D_C | D_U |",
         "|---|---|---|---|---|---|---|",
     ]
     for task, found in results.items():
