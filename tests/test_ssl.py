@@ -40,6 +40,8 @@ def ssl() -> Iterator[Any]:
         pytest.importorskip(name)
     from importlib import import_module
 
+    # Another example has modules of the same names.
+    others = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
     sys.path.insert(0, FOLDER)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -48,6 +50,7 @@ def ssl() -> Iterator[Any]:
     sys.path.remove(FOLDER)
     for name in NAMES:
         sys.modules.pop(name, None)
+    sys.modules.update(others)
 
 
 @pytest.fixture(scope="module")
