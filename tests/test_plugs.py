@@ -246,11 +246,11 @@ def test_whether_to_swap_differs_between_ranks_and_repeats(
 
 
 def test_usaugment_stands_before_backmix_in_one_compose() -> None:
-    usaugment = pytest.importorskip("usaugment.albumentations")
     import albumentations as A
 
     if hasattr(A.BasicTransform, "sample_parameters"):
         pytest.skip("usaugment is for albumentations 2.0.8")
+    usaugment = pytest.importorskip("usaugment.albumentations")
     images, sectors = example("float32", None)
     pool = one_donor(images, sectors, 0)
     train = A.Compose(
