@@ -27,7 +27,17 @@ sys.path[:0] = [str(SCRIPT.parent), str(EXAMPLES)]
 torch = pytest.importorskip("torch")
 
 from adapters import ADAPTERS, COLUMNS, Row, Source, checked, split_of  # noqa: E402
-from data import PHANTOMS, SIZES, Data, Patients, cached, check_patients, load_phantom  # noqa: E402
+from data import (  # noqa: E402
+    CHUNK,
+    PHANTOMS,
+    SIZES,
+    Data,
+    Patients,
+    cached,
+    check_patients,
+    load_phantom,
+    make_clips,
+)
 from grids import TABLES, runs_of, sweep  # noqa: E402
 from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, start_worker, training_split  # noqa: E402
 from networks import NETWORKS, make_network  # noqa: E402
@@ -102,7 +112,27 @@ def test_patients_are_in_one_split(data: Data) -> None:
         check_patients({"train": {"7", "8"}, "i.d.": {"8"}})
 
 
-def test_sectors_are_found_in_clips(tmp_path: Path) -> None:
+@pytest.fixture
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the processes that make clips."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    monkeypatch.syspath_prepend(EXAMPLES)
+
+
+def test_clips_that_are_there_are_not_made_again(tmp_path: Path, importable: None) -> None:
+    what = {**PHANTOMS["phantom-clips"], "size": 32, "seed": 1, "found_at_px": 32}
+    what["counts"] = {"train": CHUNK + 1, "val": 1}
+    first = make_clips(what, tmp_path)
+    done = tmp_path / "train-0.npz"
+    arrays = dict(np.load(done))
+    np.savez(done, **{**arrays, "images": np.full_like(arrays["images"], 7)})
+    (tmp_path / f"train-{CHUNK}.npz").unlink()
+    again = make_clips(what, tmp_path)
+    assert (again["train-images"][:CHUNK] == 7).all()
+    np.testing.assert_array_equal(again["train-images"][CHUNK:], first["train-images"][CHUNK:])
+
+
+def test_sectors_are_found_in_clips(tmp_path: Path, importable: None) -> None:
     counts = {"train": 6, "val": 1, "i.d.": 1, "o.o.d.": 1}
     made = load_phantom("phantom-clips", counts, 48, tmp_path)
     true, found = made.splits["train"].sectors, made.found_sectors
@@ -545,7 +575,7 @@ def test_cached_arrays_without_an_unseen_hospital(tmp_path: Path) -> None:
         arrays[f"{split}-images"] = arrays[f"{split}-sectors"] = np.zeros((2, 32, 32), np.uint8)
         arrays[f"{split}-labels"] = np.arange(2)
         arrays[f"{split}-patients"] = np.array([f"{split} a", f"{split} b"])
-    made = cached(tmp_path, "own", {}, ("A", "B"), lambda: arrays)
+    made = cached(tmp_path, "own", {}, ("A", "B"), lambda _: arrays)
     assert list(made.splits) == ["train", "val", "i.d."] and isinstance(made.splits["val"], Patients)
 
 

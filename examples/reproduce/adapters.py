@@ -206,7 +206,7 @@ def load_tables(arguments: argparse.Namespace, size: int, folder: Path) -> Data:
         "rows": [[str(r.image), r.label, r.patient, r.split, str(r.sector), auto] for r, auto in kept],
         "size": size,
     }
-    return cached(folder, arguments.data, what, classes, lambda: _arrays(kept, classes, size))
+    return cached(folder, arguments.data, what, classes, lambda _: _arrays(kept, classes, size))
 
 
 def _folder(sectors: str | None) -> Path | None:

@@ -10,14 +10,16 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from tqdm import tqdm
-from train_resnet18 import Split, rank_and_world, wait_for_all
+from train_resnet18 import Split, rank_and_world, wait_for_all, write_whole
 
 import sectoraug as sa
 
@@ -54,11 +56,11 @@ class Data:
 def load_phantom(name: str, counts: dict[str, int], size: int, folder: Path) -> Data:
     """One of PHANTOMS with so many images a split, made on the first call."""
     what = {**PHANTOMS[name], "counts": counts, "size": size, "seed": _FIRST_SEED}
-    make = _clips if name == "phantom-clips" else _frames
-    return cached(folder, name, what, sa.phantom.VIEWS, lambda: make(what))
+    make = make_clips if name == "phantom-clips" else _frames
+    return cached(folder, name, what, sa.phantom.VIEWS, lambda chunks: make(what, chunks))
 
 
-def _frames(what: dict[str, Any]) -> dict[str, np.ndarray]:
+def _frames(what: dict[str, Any], _: Path) -> dict[str, np.ndarray]:
     arrays = {}
     for k, (split, n) in enumerate(what["counts"].items()):
         far = split == "o.o.d."
@@ -79,46 +81,91 @@ def _frames(what: dict[str, Any]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _clips(what: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The first frame of a clip an image; sectors of the training clips are found from motion, too."""
-    size, found_at = what["size"], what["found_at_px"]
+CHUNK = 40
+"""Clips that are made and kept together: what is lost when the making is killed."""
+
+
+def make_clips(what: dict[str, Any], folder: Path) -> dict[str, np.ndarray]:
+    """The first frame of a clip an image; sectors of the training clips are found from motion, too.
+
+    On all cores; chunks that are in `folder` already are not made again.
+    """
+    chunks = [
+        (split, start, min(start + CHUNK, n))
+        for split, n in what["counts"].items()
+        for start in range(0, n, CHUNK)
+    ]
+    paths = [folder / f"{split}-{start}.npz" for split, start, _ in chunks]
+    # Fresh processes: a fork of this one, whose torch and OpenCV have threads, might hang.
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as workers:
+        jobs = [
+            workers.submit(_make_chunk, what, *chunk, path)
+            for chunk, path in zip(chunks, paths, strict=True)
+            if not path.exists()
+        ]
+        for job in tqdm(as_completed(jobs), desc=f"chunks of {CHUNK} clips", total=len(jobs)):
+            job.result()
     arrays = {}
-    for k, (split, n) in enumerate(what["counts"].items()):
-        far = split == "o.o.d."
-        ranges = sa.phantom.PRESETS[what["preset"]]["shifted" if far else "train"]
-        rng = np.random.Generator(np.random.PCG64([what["seed"], k]))
-        images, sectors, found = np.zeros((3, n, size, size), np.uint8)
-        labels = np.arange(n) % len(sa.phantom.VIEWS)
-        for i in tqdm(range(n), desc=f"clips, {split}"):
-            tied = rng.random() < (0.0 if far else what["shortcut"])
-            layout = labels[i] if tied else rng.integers(len(ranges["layouts"]))
-            drawn = {
-                key: float(rng.uniform(*ranges[key]))
-                for key in ("depth_share", "gain", "reject", "noise", "haze", "shadow", "blur")
-            }
-            clip = sa.phantom.make_clip(
-                sa.phantom.VIEWS[labels[i]],
-                what["frames"],
-                (found_at, found_at),
-                seed=int(rng.integers(2**32)),
-                vendor=ranges["layouts"][layout],
-                geometry=ranges["geometries"][rng.integers(len(ranges["geometries"]))],
-                half_opening_deg=float(rng.choice(ranges["half_openings_deg"])),
-                **drawn,
-            )
-            images[i] = cv2.resize(clip.frames[0], (size, size), interpolation=cv2.INTER_AREA)
-            sectors[i] = shrunk(clip.sector, size)
-            if split == "train":
-                try:
-                    found[i] = shrunk(sa.sector_from_clip(clip.frames).sector, size)
-                except sa.SectorNotFound:
-                    continue
-        patients = np.char.add(f"{split} ", np.arange(n).astype(str))
-        for key, value in zip(_FILES, (images, sectors, labels, patients), strict=True):
-            arrays[f"{split}-{key}"] = value
-        if split == "train":
-            arrays["found"] = found
+    for split, n in what["counts"].items():
+        parts = [np.load(path) for path, chunk in zip(paths, chunks, strict=True) if chunk[0] == split]
+        for key in parts[0].files:
+            arrays[f"{split}-{key}"] = np.concatenate([part[key] for part in parts])
+        arrays[f"{split}-labels"] = _label(np.arange(n))
+        arrays[f"{split}-patients"] = np.char.add(f"{split} ", np.arange(n).astype(str))
+    arrays["found"] = arrays.pop("train-found")
     return arrays
+
+
+def _label(i: Any) -> Any:
+    return i % len(sa.phantom.VIEWS)
+
+
+def _make_chunk(what: dict[str, Any], split: str, start: int, stop: int, path: Path) -> None:
+    cv2.setNumThreads(1)
+    clips = [_make_clip(what, split, i) for i in range(start, stop)]
+    size = what["size"]
+    arrays = {
+        "images": [cv2.resize(c.frames[0], (size, size), interpolation=cv2.INTER_AREA) for c in clips],
+        "sectors": [shrunk(clip.sector, size) for clip in clips],
+    }
+    if split == "train":
+        arrays["found"] = [shrunk(_found(clip), size) for clip in clips]
+
+    def save(part: Path) -> None:
+        with open(part, "wb") as file:
+            np.savez(file, **arrays)
+
+    write_whole(path, save)
+
+
+def _make_clip(what: dict[str, Any], split: str, i: int) -> sa.phantom.PhantomClip:
+    far = split == "o.o.d."
+    ranges = sa.phantom.PRESETS[what["preset"]]["shifted" if far else "train"]
+    rng = np.random.Generator(np.random.PCG64([what["seed"], SPLITS.index(split), i]))
+    tied = rng.random() < (0.0 if far else what["shortcut"])
+    layout = _label(i) if tied else rng.integers(len(ranges["layouts"]))
+    drawn = {
+        key: float(rng.uniform(*ranges[key]))
+        for key in ("depth_share", "gain", "reject", "noise", "haze", "shadow", "blur")
+    }
+    return sa.phantom.make_clip(
+        sa.phantom.VIEWS[_label(i)],
+        what["frames"],
+        (what["found_at_px"],) * 2,
+        seed=int(rng.integers(2**32)),
+        vendor=ranges["layouts"][layout],
+        geometry=ranges["geometries"][rng.integers(len(ranges["geometries"]))],
+        half_opening_deg=float(rng.choice(ranges["half_openings_deg"])),
+        **drawn,
+    )
+
+
+def _found(clip: sa.phantom.PhantomClip) -> np.ndarray:
+    """All zero where none was."""
+    try:
+        return sa.sector_from_clip(clip.frames).sector
+    except sa.SectorNotFound:
+        return np.zeros_like(clip.sector)
 
 
 def shrunk(sector: np.ndarray, size: int) -> np.ndarray:
@@ -131,10 +178,11 @@ def cached(
     name: str,
     what: dict[str, Any],
     classes: tuple[str, ...],
-    make: Callable[[], dict[str, np.ndarray]],
+    make: Callable[[Path], dict[str, np.ndarray]],
 ) -> Data:
     """Memory-mapped arrays from folder/NAME-HASH, made by rank 0 if they are not there.
 
+    `make` gets a folder for what it wants to find again if it is killed.
     They show what was burned in around the images: the folder is for its owner only.
     """
     digest = hashlib.sha256(json.dumps([what, classes], sort_keys=True).encode()).hexdigest()[:12]
@@ -142,8 +190,10 @@ def cached(
     if rank_and_world()[0] == 0 and not target.exists():
         part = folder / f"{target.name}.part{os.getpid()}"
         part.mkdir(parents=True, mode=0o700)
-        for key, value in make().items():
+        chunks = folder / f"{target.name}.chunks"
+        for key, value in make(chunks).items():
             np.save(part / f"{key}.npy", value, allow_pickle=False)
+        shutil.rmtree(chunks, ignore_errors=True)
         try:
             part.rename(target)
         except OSError:  # another process was first
