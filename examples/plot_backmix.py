@@ -1,4 +1,5 @@
-"""BackMix on real echo frames in a real DataLoader.
+"""BackMix on real echo frames in a real DataLoader
+================================================
 
 Takes the clip and the stills that ship inside pydicom, finds the clip's sector from its motion, uses
 hand-drawn corners for the stills (a still has no motion), builds a pool of backgrounds, runs rotation,
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -104,7 +106,7 @@ def draw(rows: list[dict[str, np.ndarray]], pool: sa.BackgroundPool, path: Path)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--out", type=Path, default=Path(sys.argv[0]).parent / "output")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=3)
     arguments = parser.parse_args()
@@ -123,7 +125,7 @@ def main() -> None:
     swapped = changed = unknown = 0
     donors: list[int] = []
     shown: dict[int, dict[str, np.ndarray]] = {}
-    with tqdm(total=arguments.epochs * len(loader), desc="batches") as bar:
+    with tqdm(total=arguments.epochs * len(loader), desc="batches", disable=None) as bar:
         for _ in range(arguments.epochs):
             for batch in loader:
                 swapped += int(batch["backmixed"].sum())

@@ -1,4 +1,7 @@
-"""Each step of finding a sector, as pictures: motion, threshold, filled, hull, fan; refusals included.
+"""Each step of finding a sector
+=============================
+
+Motion, threshold, filled, hull, fan; refusals included.
 
 Real pictures are the ultrasound examples that ship inside pydicom; the others are phantoms.
 
@@ -8,6 +11,7 @@ Real pictures are the ultrasound examples that ship inside pydicom; the others a
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from textwrap import fill
 
@@ -77,7 +81,7 @@ def draw_step(axis: plt.Axes, frames: np.ndarray, method: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "output")
+    parser.add_argument("--out", type=Path, default=Path(sys.argv[0]).parent / "output")
     arguments = parser.parse_args()
     rows = cases()
     figure, axes = plt.subplots(
