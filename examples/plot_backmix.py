@@ -149,7 +149,7 @@ backgrounds swapped                 {swapped}
 pixels changed inside a sector      {changed}
 backgrounds that are no donor's     {unknown}
 draws of each donor                 {np.bincount([d for d in donors if d >= 0], minlength=len(pool)).tolist()}
-picture                             {path}""")
+picture                             {os.path.relpath(path)}""")
     if changed or unknown or swapped != len(donors):
         raise SystemExit("a swap is not what it should be")
 

@@ -28,7 +28,7 @@ print("alone:     ", op.mixed.tolist())
 
 # %%
 # In kornia's container it stands last, after what moves image and sector together. The sectors come back,
-# moved. Donors are images of the batch that were moved too, so some text is mirrored; those of a pool are not.
+# moved. Donors are images of the batch that were moved too, so some text is mirrored; a pool's are not.
 train = K.AugmentationSequential(
     K.RandomRotation(30.0), K.RandomHorizontalFlip(), op, data_keys=["input", "mask"]
 )

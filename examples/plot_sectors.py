@@ -11,6 +11,7 @@ Real pictures are the ultrasound examples that ship inside pydicom; the others a
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from textwrap import fill
@@ -102,7 +103,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "sectors.png"
     figure.savefig(path, dpi=80)
-    print(path)
+    print(os.path.relpath(path))
 
 
 if __name__ == "__main__":
