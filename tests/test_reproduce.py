@@ -43,7 +43,7 @@ from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, sta
 from networks import NETWORKS, make_network  # noqa: E402
 from reproduce import main  # noqa: E402
 from sma import SMA  # noqa: E402
-from tables import based_on, differences, printed, read, report  # noqa: E402
+from tables import based_on, differences, monotone, printed, read, report  # noqa: E402
 from train import SETTINGS, Setting, finish, layer_of, model_of  # noqa: E402
 
 del sys.path[:2]  # the modules' names are common ones
@@ -534,6 +534,15 @@ def test_tables_claim_an_order_only_where_runs_tell_rows_apart(tmp_path: Path) -
     assert "| backmix-soft f=1 | 1 | 90.0 |" in text, "one seed: shown, not compared"
     assert "backmix-soft f=1 minus" not in text
     assert differences(read(tmp_path), [("backmix f=1", "sma")], ["backmix f=1", "sma"]) == ""
+
+
+@pytest.mark.parametrize(("step", "seen"), [(4.0, True), (0.0, False)])
+def test_tables_test_the_trend_in_f(tmp_path: Path, step: float, seen: bool) -> None:
+    for seed, noise in enumerate(np.random.default_rng(0).normal(0, 1, (5, 4))):
+        for k, (f, jitter) in enumerate(zip((1.0, 0.5, 0.2, 0.1), noise, strict=True)):
+            made_up(tmp_path, Run("backmix", f, seed=seed), 90 - step * k + float(jitter))
+    line = next(x for x in monotone(read(tmp_path)).splitlines() if x.startswith("- accuracy"))
+    assert (float(line.rstrip(".").split("p ")[1]) < 0.01) == seen
 
 
 def test_tables_refuse_to_mix_settings(tmp_path: Path) -> None:
