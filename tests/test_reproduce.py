@@ -69,7 +69,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 def lasting(result: dict[str, Any]) -> dict[str, Any]:
     """All of a result but the times."""
-    return {key: value for key, value in result.items() if key not in ("forward_ms", "seconds_since_start")}
+    return {
+        key: value for key, value in result.items() if key not in ("forward_ratio", "seconds_since_start")
+    }
 
 
 # -- data -----------------------------------------------------------------------------------------
@@ -271,6 +273,12 @@ def test_networks_have_a_layer_with_a_grid(name: str) -> None:
     with sa.GradCAM(model, layer_of(run, TINY)) as gradcam:
         maps = gradcam(torch.randn(2, 1, 64, 64))
     assert maps.shape == (2, 64, 64) and min(gradcam.grid) >= 2
+
+
+def test_networks_at_full_width_are_the_published_ones() -> None:
+    sizes = {n: sum(p.numel() for p in make_network(n, 4, 112).parameters()) for n in NETWORKS[1:]}
+    # torchvision's 28,589,128 and ViT-Ti's 5.4 million, for 1 channel and 4 classes.
+    assert sizes == {"vit-tiny": 5_398_660, "convnext-tiny": 27_820_132}
 
 
 def test_the_papers_network_is_resnet18() -> None:
@@ -503,7 +511,7 @@ def made_up(folder: Path, run: Run, accuracy: float) -> None:
         "data": "made-up",
         "tests": {"i.d.": test, "o.o.d.": test},
         "parameters": 10,
-        "forward_ms": 1.0,
+        "forward_ratio": 1.0,
     }
     folder.mkdir(exist_ok=True)
     (folder / f"{run.file}.json").write_text(json.dumps(result))

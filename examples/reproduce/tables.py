@@ -253,9 +253,9 @@ def cost(groups: Groups) -> str:
         by_size[results[0]["parameters"]].append(name)
     lines = []
     for size, names in sorted(by_size.items()):
-        ms = statistics.median(r["forward_ms"] for name in names for r in groups[name])
+        ratio = statistics.median(r["forward_ratio"] for name in names for r in groups[name])
         rows = ", ".join(sorted(names))
-        lines.append(f"- {size:,} parameters, {ms:.0f} ms for 64 images (median of the runs): {rows}.")
+        lines.append(f"- {size:,} parameters, {ratio:.2f} times the plain network's forward time: {rows}.")
     return "\n".join(lines)
 
 
