@@ -125,16 +125,7 @@ def decoded(folder: Path, name: str) -> np.ndarray:
         from pydicom import examples
 
         return sa.read_clip(examples.get_path(name.removeprefix("pydicom:")))
-    path = folder / name
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
-            return stored[stored.files[0]]
-    if path.suffix in (".png", ".jpg"):
-        return cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)[None]
-    video, frames = cv2.VideoCapture(str(path)), []
-    while (read := video.read())[0]:
-        frames.append(cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB))
-    return np.stack(frames)
+    return sa.read_clip(folder / name)
 
 
 def phantom_cases(n: int, seed: int) -> Iterator[Case]:

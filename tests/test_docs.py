@@ -57,6 +57,15 @@ def test_snippets_run(page: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-1500:]
 
 
+def test_benchmark_tables_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from fill_docs import PAGE, filled
+
+    page = PAGE.read_text()
+    assert filled(page) == page, "run python benchmarks/fill_docs.py"
+    assert "| swap / memcpy, bool sector | 6" in page
+
+
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=[str(p.relative_to(ROOT)) for p in WITH_COMMANDS])
 def test_commands_run(page: Path, tmp_path: Path) -> None:
     """Blocks of Python and of commands, in their order, in one folder."""

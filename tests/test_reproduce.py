@@ -43,7 +43,7 @@ from methods import METHODS, Frames, Run, parse_run, softly_swapped, spoilt, sta
 from networks import NETWORKS, make_network  # noqa: E402
 from reproduce import main  # noqa: E402
 from sma import SMA  # noqa: E402
-from tables import based_on, differences, printed, read, report  # noqa: E402
+from tables import based_on, differences, monotone, printed, read, report  # noqa: E402
 from train import SETTINGS, Setting, finish, layer_of, model_of  # noqa: E402
 
 del sys.path[:2]  # the modules' names are common ones
@@ -69,7 +69,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
 
 def lasting(result: dict[str, Any]) -> dict[str, Any]:
     """All of a result but the times."""
-    return {key: value for key, value in result.items() if key not in ("forward_ms", "seconds_since_start")}
+    return {
+        key: value for key, value in result.items() if key not in ("forward_ratio", "seconds_since_start")
+    }
 
 
 # -- data -----------------------------------------------------------------------------------------
@@ -271,6 +273,12 @@ def test_networks_have_a_layer_with_a_grid(name: str) -> None:
     with sa.GradCAM(model, layer_of(run, TINY)) as gradcam:
         maps = gradcam(torch.randn(2, 1, 64, 64))
     assert maps.shape == (2, 64, 64) and min(gradcam.grid) >= 2
+
+
+def test_networks_at_full_width_are_the_published_ones() -> None:
+    sizes = {n: sum(p.numel() for p in make_network(n, 4, 112).parameters()) for n in NETWORKS[1:]}
+    # torchvision's 28,589,128 and ViT-Ti's 5.4 million, for 1 channel and 4 classes.
+    assert sizes == {"vit-tiny": 5_398_660, "convnext-tiny": 27_820_132}
 
 
 def test_the_papers_network_is_resnet18() -> None:
@@ -503,7 +511,7 @@ def made_up(folder: Path, run: Run, accuracy: float) -> None:
         "data": "made-up",
         "tests": {"i.d.": test, "o.o.d.": test},
         "parameters": 10,
-        "forward_ms": 1.0,
+        "forward_ratio": 1.0,
     }
     folder.mkdir(exist_ok=True)
     (folder / f"{run.file}.json").write_text(json.dumps(result))
@@ -534,6 +542,15 @@ def test_tables_claim_an_order_only_where_runs_tell_rows_apart(tmp_path: Path) -
     assert "| backmix-soft f=1 | 1 | 90.0 |" in text, "one seed: shown, not compared"
     assert "backmix-soft f=1 minus" not in text
     assert differences(read(tmp_path), [("backmix f=1", "sma")], ["backmix f=1", "sma"]) == ""
+
+
+@pytest.mark.parametrize(("step", "seen"), [(4.0, True), (0.0, False)])
+def test_tables_test_the_trend_in_f(tmp_path: Path, step: float, seen: bool) -> None:
+    for seed, noise in enumerate(np.random.default_rng(0).normal(0, 1, (5, 4))):
+        for k, (f, jitter) in enumerate(zip((1.0, 0.5, 0.2, 0.1), noise, strict=True)):
+            made_up(tmp_path, Run("backmix", f, seed=seed), 90 - step * k + float(jitter))
+    line = next(x for x in monotone(read(tmp_path)).splitlines() if x.startswith("- accuracy"))
+    assert (float(line.rstrip(".").split("p ")[1]) < 0.01) == seen
 
 
 def test_tables_refuse_to_mix_settings(tmp_path: Path) -> None:

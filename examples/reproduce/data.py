@@ -34,6 +34,8 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "phantom": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.0},
     # So is the sector's opening.
     "phantom-outline": {"preset": "benchmark-v1", "shortcut": 0.9, "outline_shortcut": 0.9},
+    # Only the opening gives it away; overlays are drawn from all.
+    "phantom-opening": {"preset": "benchmark-v1", "shortcut": 0.0, "outline_shortcut": 0.95},
     # Clips, so that sectors can be found from motion; true and found ones for the same frames.
     "phantom-clips": {"preset": "benchmark-v1", "shortcut": 0.9, "frames": 8, "found_at_px": 112},
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torchvision.models import convnext_tiny
+from torchvision.models.convnext import CNBlockConfig, ConvNeXt
 from torchvision.models.resnet import BasicBlock, ResNet
 from torchvision.models.vision_transformer import VisionTransformer
 
@@ -19,17 +19,12 @@ def make_network(name: str, n_classes: int, size: int, stem: str = "3x3", width:
 
     Args:
         stem: of the ResNet18: "3x3" (stride 1, no max-pool: the authors' code) or "torchvision" (7x7).
-        width: channels of the ResNet18's first stage; 64 in the paper. 16 and 32 are cheaper; 8 crashed
-            torch 2.15 on a CPU.
+        width: channels of the ResNet18's first stage; 64 in the paper. The others are made narrower in
+            proportion. 16 and 32 are cheaper; 8 crashed torch 2.15 on a CPU.
     """
     if name == "resnet18":
         return NarrowResNet18(n_classes, stem, width)
-    if name == "vit-tiny":
-        return vit_tiny(n_classes, size)
-    network = convnext_tiny(num_classes=n_classes)
-    first = network.features[0][0]
-    network.features[0][0] = nn.Conv2d(1, first.out_channels, 4, stride=4)
-    return network
+    return (vit_tiny if name == "vit-tiny" else convnext_tiny)(n_classes, size, width)
 
 
 def cam_layer(name: str) -> str:
@@ -62,11 +57,21 @@ class NarrowResNet18(ResNet):
         return [x := stage(x) for stage in (self.layer1, self.layer2, self.layer3, self.layer4)]
 
 
-def vit_tiny(n_classes: int, size: int) -> nn.Module:
-    """ViT-Ti (12 blocks, 3 heads, 192 wide) with a 7x7 or 8x8 grid of patches."""
+def convnext_tiny(n_classes: int, _: int, width: int) -> nn.Module:
+    """torchvision's ConvNeXt-tiny with every stage `width` / 64 as wide."""
+    wide = [96 * width // 64 << k for k in range(4)]
+    blocks = [CNBlockConfig(*each) for each in zip(wide, [*wide[1:], None], (3, 3, 9, 3), strict=True)]
+    network = ConvNeXt(blocks, stochastic_depth_prob=0.1, num_classes=n_classes)
+    network.features[0][0] = nn.Conv2d(1, wide[0], 4, stride=4)
+    return network
+
+
+def vit_tiny(n_classes: int, size: int, width: int) -> nn.Module:
+    """ViT-Ti (12 blocks, 3 heads, 192 wide, times `width` / 64) with a 7x7 or 8x8 grid of patches."""
     patch = size // 7 if size % 7 == 0 else size // 8
-    network = VisionTransformer(size, patch, 12, 3, 192, 768, num_classes=n_classes)
-    network.conv_proj = nn.Conv2d(1, 192, patch, stride=patch)
+    wide = 192 * width // 64
+    network = VisionTransformer(size, patch, 12, 3, wide, 4 * wide, num_classes=n_classes)
+    network.conv_proj = nn.Conv2d(1, wide, patch, stride=patch)
     # The class token alone is read after the last block, so the grid is shown in front of it.
     blocks = list(network.encoder.layers.named_children())
     network.encoder.layers = nn.Sequential()

@@ -14,6 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import page_trend_test
+
 import sectoraug as sa
 
 Result = dict[str, Any]
@@ -217,14 +219,19 @@ def ranks(groups: Groups, names: list[str]) -> str:
 
 
 def monotone(groups: Groups) -> str:
-    """Whether the means fall with f."""
+    """Whether the means fall with f, and Page's test of that trend, each seed a block."""
     here = [n for n in BY_FRACTION if n in groups and values(groups[n], "o.o.d.", "accuracy")]
     lines = []
     for key, shown in SHOWN.items():
-        means = [statistics.mean(values(groups[name], "o.o.d.", key)) for name in here]
-        falls = all(a >= b for a, b in pairwise(means))
+        scores = [values(groups[name], "o.o.d.", key) for name in here]
+        means = [statistics.mean(each) for each in scores]
+        falls = "fall" if all(a >= b for a, b in pairwise(means)) else "do not always fall"
         steps = ", ".join(f"{mean:.1f}" for mean in means)
-        lines.append(f"- {shown}: the means {'fall' if falls else 'do not always fall'} with f ({steps}).")
+        line = f"- {shown}: the means {falls} with f ({steps})"
+        if len(here) > 2 and len({len(each) for each in scores}) == 1 and len(scores[0]) > 1:
+            trend = page_trend_test(list(zip(*scores[::-1], strict=True)))
+            line += f"; Page's test of a trend: p {trend.pvalue:.2g}"
+        lines.append(f"{line}.")
     return "\n".join(lines)
 
 
@@ -246,9 +253,9 @@ def cost(groups: Groups) -> str:
         by_size[results[0]["parameters"]].append(name)
     lines = []
     for size, names in sorted(by_size.items()):
-        ms = statistics.median(r["forward_ms"] for name in names for r in groups[name])
+        ratio = statistics.median(r["forward_ratio"] for name in names for r in groups[name])
         rows = ", ".join(sorted(names))
-        lines.append(f"- {size:,} parameters, {ms:.0f} ms for 64 images (median of the runs): {rows}.")
+        lines.append(f"- {size:,} parameters, {ratio:.2f} times the plain network's forward time: {rows}.")
     return "\n".join(lines)
 
 

@@ -58,11 +58,7 @@ def _decoded(folder: Path, name: str) -> np.ndarray:
         from pydicom import examples
 
         return sa.read_clip(examples.get_path(name.removeprefix("pydicom:")))
-    path = folder / name
-    if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as stored:
-            return stored[stored.files[0]]
-    return sa.read_clip(path)
+    return sa.read_clip(folder / name)
 
 
 def real_scene(rng: Rng, item: Drawn) -> tuple[np.ndarray, np.ndarray]:
