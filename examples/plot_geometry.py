@@ -31,7 +31,7 @@ axis.contour(found.sector, [0.5], colors="gold", linewidths=1.5)
 for angle in (*fan.angles_rad, 0.0):
     ends = [(x + r * np.sin(angle), y + r * np.cos(angle) / fan.pixel_aspect) for r in fan.radii_px]
     axis.plot(*np.transpose(ends), color="deepskyblue", linestyle=":" if angle == 0 else "-")
-    label, offset = f"{np.rad2deg(angle):.0f}°", (28 * np.sin(angle), -20 * np.cos(angle))
+    label, offset = f"{np.rad2deg(angle):.0f}°", (12 * np.sin(angle), 8 if angle else -20)
     axis.annotate(label, ends[1], offset, textcoords="offset points", color="white", fontsize=13, ha="center")
 axis.plot(x, y, "o", color="deepskyblue")
 axis.set_title(

@@ -160,8 +160,10 @@ def make_clip(
         depth_share: the depth as a share of the height, 0.4..0.92; less where the width is too small.
         gain: 0.2..3, 1 is usual.
         reject: how much is cut off at the dark end, 0..0.3.
-        noise, haze, shadow, blur: in 0..1: electronic noise, reverberation near the probe, shadows,
-            and how much wider speckle grows with depth.
+        noise: electronic noise, 0..1.
+        haze: reverberation near the probe, 0..1.
+        shadow: shadows, 0..1.
+        blur: how much wider speckle grows with depth, 0..1.
         variety: how far patients differ from the textbook, 0..1.5.
         beat_frames: frames from one heartbeat to the next, 4..200.
 

@@ -170,7 +170,8 @@ class BackgroundPool:
             streams: (name, load); load() gives (image, sector) pairs as `from_arrays` takes them, one at a
                 time. What it raises counts as an invalid donor; those that it gave before stay.
             n: how many streams, for the progress bar.
-            size, folder, resize, skip_invalid, progress: as in `from_files`.
+
+        The other arguments are as in `from_files`.
         """
         checks.choice(resize, RESIZE, "resize")
         return cls._build(streams, n, checks.size(size), resize, skip_invalid, Path(folder), progress)

@@ -252,8 +252,7 @@ class BackMix(_BackgroundTransform):
 class BlackBackground(_BackgroundTransform):
     """Make everything outside the sector black (BackMix, section 3.3: 'Black').
 
-    Args:
-        p, sector_key, missing: as for `BackMix`, and so are the call keys.
+    `p`, `sector_key`, `missing` and the call keys are as for `BackMix`.
     """
 
     def __init__(self, p: float = 1.0, sector_key: str = "mask", missing: str = "raise") -> None:
@@ -275,7 +274,8 @@ class NoiseBackground(_SeededFill):
 
     Args:
         high: brightest level, in 0..255 for uint8 images and scaled by 1/255 for float32.
-        p, sector_key, missing: as for `BackMix`, and so are the call keys.
+
+    `p`, `sector_key`, `missing` and the call keys are as for `BackMix`.
     """
 
     def __init__(
@@ -296,8 +296,7 @@ class NoiseBackground(_SeededFill):
 class ShuffleBackground(_SeededFill):
     """Put the pixels outside the sector in random order (BackMix, section 3.3: 'Shuffle').
 
-    Args:
-        p, sector_key, missing: as for `BackMix`, and so are the call keys.
+    `p`, `sector_key`, `missing` and the call keys are as for `BackMix`.
     """
 
     def __init__(self, p: float = 1.0, sector_key: str = "mask", missing: str = "raise") -> None:
@@ -313,7 +312,8 @@ class DimBackground(_BackgroundTransform):
 
     Args:
         factor: in 0..1.
-        p, sector_key, missing: as for `BackMix`, and so are the call keys.
+
+    `p`, `sector_key`, `missing` and the call keys are as for `BackMix`.
     """
 
     def __init__(
@@ -335,7 +335,8 @@ class BlurBackground(_BackgroundTransform):
 
     Args:
         sigma_px: standard deviation of the Gaussian in pixels, in 0.1..100.
-        p, sector_key, missing: as for `BackMix`, and so are the call keys.
+
+    `p`, `sector_key`, `missing` and the call keys are as for `BackMix`.
     """
 
     def __init__(
