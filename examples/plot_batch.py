@@ -40,10 +40,10 @@ print("container: ", op.mixed.tolist())
 figure, axes = plt.subplots(6, 3, figsize=(5.5, 11), layout="constrained")
 for row, line in enumerate(axes):
     for axis, batch in zip(line, (images, swapped, augmented), strict=True):
-        axis.imshow(batch[row, 0], cmap="gray", vmin=0, vmax=1)
+        axis.imshow(batch[row, 0].numpy(), cmap="gray", vmin=0, vmax=1)
         axis.set(xticks=[], yticks=[])
     if moved[row].any():
-        line[2].contour(moved[row, 0], [0.5], colors="gold", linewidths=1.2)
+        line[2].contour(moved[row, 0].numpy(), [0.5], colors="gold", linewidths=1.2)
     line[0].set_ylabel("mixed" if op.mixed[row] else "no sector", fontsize=12)
 for axis, title in zip(axes[0], ("batch", "swapped", "augmented,\nswapped"), strict=True):
     axis.set_title(title, fontsize=12)

@@ -68,7 +68,7 @@ for row, line in enumerate(axes):
         axis.imshow(test.images[row], cmap="gray")
         axis.set(xticks=[], yticks=[])
         if name is not None:
-            axis.imshow(maps[name][row], cmap="jet", alpha=0.45, vmin=0, vmax=1)
+            axis.imshow(maps[name][row].numpy(), cmap="jet", alpha=0.45, vmin=0, vmax=1)
             axis.contour(test.sectors[row], [0.5], colors="white", linewidths=0.8)
             inside = sa.energy_percent(maps[name][row : row + 1], test_sectors[row : row + 1]).item()
             axis.set_xlabel(f"%E {inside:.0f}", fontsize=12)
