@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from data import Data
 from methods import Frames, Run, start_worker, training_split
-from networks import cam_layer, make_network
+from networks import LEARNING_RATE_SHARE, cam_layer, make_network
 from sma import SMA
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -132,7 +132,8 @@ def train(
     )
     torch.manual_seed(run.seed)
     model = model_of(run, setting, len(data.classes)).to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(model.parameters(), lr=setting.learning_rate)
+    learning_rate = LEARNING_RATE_SHARE[run.network] * setting.learning_rate
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     shared = {"setting": asdict(setting), "data": data.key}
     state: dict[str, Any] = {"epoch": 0, "best": -1.0, "best_model": {}, "losses": [], "accuracies": []}
     path = checkpoint(out, run)
