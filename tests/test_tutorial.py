@@ -78,5 +78,5 @@ def test_it_shows_what_it_says(notebook: dict[str, Any], tmp_path: Path) -> None
     assert baseline["i.d."] - baseline["o.o.d."] > 15  # "the network had read the overlay"
     assert backmix["o.o.d."] - baseline["o.o.d."] > 20
     assert abs(backmix["o.o.d."] - backmix["i.d."]) < 10  # "those of BackMix hardly differ"
-    assert results["wBackMix, 5% of sectors"]["o.o.d."] > baseline["o.o.d."]
+    assert results["wBackMix, 5%"]["o.o.d."] > baseline["o.o.d."]
     assert evidence["BackMix"]["%E"] - evidence["baseline"]["%E"] > 10
