@@ -6,7 +6,7 @@ the seed alone, on every machine.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -97,13 +97,13 @@ PRESETS: dict[str, dict[str, Any]] = {
 class PhantomClip:
     """A clip and what is true of it."""
 
-    frames: NDArray[np.uint8]
+    frames: NDArray[np.uint8] = field(repr=False)
     """(T, H, W); 0 outside the sector where nothing is burned in."""
-    sector: NDArray[np.bool_]
+    sector: NDArray[np.bool_] = field(repr=False)
     """(H, W); True inside."""
     view: str
     """One of VIEWS."""
-    overlay: NDArray[np.bool_]
+    overlay: NDArray[np.bool_] = field(repr=False)
     """(T, H, W); True on burned-in pixels, all of them outside the sector."""
 
 
@@ -111,9 +111,9 @@ class PhantomClip:
 class PhantomDataset:
     """N single frames, what is true of them, and how they belong together."""
 
-    images: NDArray[np.uint8]
+    images: NDArray[np.uint8] = field(repr=False)
     """(N, H, W)."""
-    sectors: NDArray[np.bool_]
+    sectors: NDArray[np.bool_] = field(repr=False)
     """(N, H, W); True inside."""
     labels: NDArray[np.int64]
     """(N,); index into VIEWS."""

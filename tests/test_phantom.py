@@ -217,3 +217,10 @@ def test_bad_clip_arguments(arguments: dict[str, Any], error: type[Exception], m
 def test_bad_data_set_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         sa.phantom.make_dataset(**arguments)
+
+
+def test_no_pixels_in_reprs() -> None:
+    clip = sa.phantom.make_clip(frames=8)
+    shown = (clip, sa.phantom.make_dataset(2, size=(32, 32)), sa.sector_from_clip(clip.frames))
+    assert [repr(each).split("(")[0] for each in shown] == ["PhantomClip", "PhantomDataset", "SectorEstimate"]
+    assert not any(word in repr(shown) for word in ("True", "False", "uint8", "..."))

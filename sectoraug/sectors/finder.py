@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp
 from typing import Any
 
@@ -57,7 +57,7 @@ class SectorNotFound(ValueError):
 class SectorEstimate:
     """A sector that was found, and how sure that is."""
 
-    sector: NDArray[np.bool_]
+    sector: NDArray[np.bool_] = field(repr=False)
     """(H, W); True inside."""
     geometry: SectorGeometry | None
     """The outline as numbers; None for the motion recipes."""

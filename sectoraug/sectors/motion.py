@@ -19,7 +19,7 @@ _SAMPLES = 8
 Plane = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ClipStatistics:
     """Sums over a clip; their size does not depend on its length."""
 

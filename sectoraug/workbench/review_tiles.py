@@ -41,7 +41,7 @@ class Mask:
     entry: Entry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tile:
     """A mask and its clip, in their own size."""
 
