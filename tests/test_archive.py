@@ -126,8 +126,9 @@ def test_a_second_run_does_only_what_is_new(tmp_path: Path) -> None:
     run = ("masks", clips, "--out", out, "--workers", 1)
     table = sectoraug(*run, status=1)
     assert (number(table, "masks done"), number(table, "failed")) == (3, 1)
-    table = sectoraug(*run)
+    table = sectoraug(*run, status=1)
     assert (number(table, "masks done"), number(table, "skipped, as in the manifest before")) == (0, 4)
+    assert number(table, "failed") == 1, "it still is"
     make_clips(tmp_path / "c", 4)  # the same again, later, and a new one
     (clips / "broken.npz").unlink()
     np.savez(clips / "broken.npz", frames=sa.phantom.make_clip(frames=8, size=(64, 64)).frames)
@@ -140,8 +141,12 @@ def test_failures_are_retried_only_when_asked(tmp_path: Path) -> None:
     np.savez(tmp_path / "c" / "static.npz", frames=np.zeros((4, 32, 32), np.uint8))
     run = ("masks", tmp_path / "c", "--out", tmp_path / "m", "--workers", 1)
     sectoraug(*run, status=1)
-    assert number(sectoraug(*run), "failed") == 0
-    assert number(sectoraug(*run, "--retry-failed", status=1), "failed") == 1
+    table = sectoraug(*run, status=1)
+    assert (number(table, "failed"), number(table, "skipped, as in the manifest before")) == (1, 1)
+    assert re.search(r"^ +1: \w", table, re.MULTILINE), "says why"
+    assert "static.npz" not in table
+    table = sectoraug(*run, "--retry-failed", status=1)
+    assert (number(table, "failed"), number(table, "skipped, as in the manifest before")) == (1, 0)
     first, second = entries(tmp_path / "m")
     assert first == second
     assert str(tmp_path) not in first["error"]

@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCS = (ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md")))
+PAGES_MADE_BY_THE_SITE = ROOT / "docs" / "gallery"
+DOCS = (
+    ROOT / "README.md",
+    *(p for p in sorted(ROOT.glob("docs/**/*.md")) if p.parent != PAGES_MADE_BY_THE_SITE),
+)
 WITH_COMMANDS = [p for p in DOCS if "```bash" in p.read_text()]
 PAGES = [p for p in DOCS if "```python" in p.read_text() and p not in WITH_COMMANDS]
 MODULES = [

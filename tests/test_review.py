@@ -215,6 +215,22 @@ def test_commands_respect_decisions(masks: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "a" / "clips").rglob("*.npz"))) == 2
 
 
+def test_what_is_sorted_in_later_is_copied_by_the_same_command(masks: Path, tmp_path: Path) -> None:
+    sort_some(masks)
+    some = [masks / "clips" / f"clip{k:04d}.npy" for k in (0, 1, N - 1)]
+    command = ("apply", masks, *some, "--out", tmp_path / "a", "--reviewed-only")
+    said = sectoraug(*command, status=1).stdout
+    assert re.search(r"^refused +2$", said, re.MULTILINE) and re.search(r"^failed +0$", said, re.MULTILINE)
+    assert "     1: has a sector that nobody has sorted; expected one sorted in" in said
+    later = next(m for m in masks_in(masks) if m.entry.source.endswith("clip0001.npy"))
+    Journal(masks).append([Change(later.clip, later.digest, "in")], "hand", "b")
+    said = sectoraug(*command, status=1).stdout
+    assert re.search(r"^copies done +1$", said, re.MULTILINE) and re.search(
+        r"^refused +1$", said, re.MULTILINE
+    )
+    assert len(list((tmp_path / "a" / "clips").rglob("*.npz"))) == 2
+
+
 # Tiles
 
 

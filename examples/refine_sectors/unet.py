@@ -15,6 +15,7 @@ from scipy import ndimage
 from sequences import Sequence, iou
 from torch import nn
 from torch.nn import functional
+from tqdm import tqdm
 
 SCORED_FRAMES = 10
 """Of each sequence, evenly spaced."""
@@ -139,12 +140,18 @@ def train(
         for part in (order[n_held_out:], order[:n_held_out])
         if len(part)
     ]
+    steps = epochs * -(-len(images) // recipe.batch)
+    bar = tqdm(total=steps, desc="steps", leave=False)
     modern = recipe.network is ModernUNet
     optimizer = torch.optim.Adam(model.parameters(), lr=rate)
     if modern:
         optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
-        steps = epochs * -(-len(images) // recipe.batch)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer,
+            rate,
+            total_steps=max(10, steps),  # fewer make no cycle
+            pct_start=0.2,
+        )
     lowest, best = float("inf"), None
     for epoch in range(1, epochs + 1):
         model.train()
@@ -159,6 +166,7 @@ def train(
             optimizer.step()
             if modern:
                 schedule.step()
+            bar.update()
         model.eval()
         for image, target in held_out:
             with torch.no_grad():
@@ -170,6 +178,7 @@ def train(
                 lowest, best = loss, {key: value.clone() for key, value in model.state_dict().items()}
         if epoch % (10 if epochs >= 20 else 1) == 0 or epoch == epochs:
             watch(epoch)
+    bar.close()
     if best is not None:
         model.load_state_dict(best)
 

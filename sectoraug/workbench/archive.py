@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from sectoraug.workbench.manifest import NAME, Entry, Manifest
 from sectoraug.workbench.out_folder import only_writer
 from sectoraug.workbench.sources import Source
 
+_REASONS = 5
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -19,6 +22,11 @@ class Outcome:
 
     done: int
     failed: int
+    """Of these sources, in this run or in one before."""
+    refused: int
+    """Without a copy since they have no good sector."""
+    reasons: Counter[str]
+    """Why, of those that failed or were refused, without their names."""
     skipped: int
     """Done, or failed and not to be retried, in a run before."""
     good: int
@@ -32,6 +40,7 @@ class Outcome:
         rows: list[tuple[str, object]] = [
             (f"{what} done", self.done),
             ("failed", self.failed),
+            *([("refused", self.refused)] if self.refused else []),
             ("skipped, as in the manifest before", self.skipped),
             ("other files", others),
             (f"quality at least {quality_at_least:g}", self.good),
@@ -39,7 +48,11 @@ class Outcome:
             ("manifest", self.folder / NAME),
         ]
         width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+        lines = [f"{name:<{width}}  {value}" for name, value in rows]
+        lines += [f"{count:6}: {reason}" for reason, count in self.reasons.most_common(_REASONS)]
+        if len(self.reasons) > _REASONS:
+            lines.append(f"and {len(self.reasons) - _REASONS} other reasons, in the manifest")
+        return "\n".join(lines)
 
 
 def run(
@@ -56,23 +69,29 @@ def run(
 
     Killed at any time, the same call goes on: a clip is done once its line is in the manifest, and its file
     is in place before that. A clip whose process died is tried once more, alone, and then recorded as failed.
+    What was refused is always tried again: a mask, a decision or an option may have changed.
     """
-    done = failed = 0
+    done = 0
     with only_writer(folder), Manifest(folder) as manifest:
         known = manifest.latest
         todo = [
             source
             for source in sources
-            if source.visit not in known or (retry_failed and known[source.visit].error is not None)
+            if source.visit not in known
+            or known[source.visit].refused
+            or (retry_failed and known[source.visit].error is not None)
         ]
         for entry in track(_entries(job, todo, engine), len(todo), "clips", progress):
             manifest.append(entry)
-            failed += entry.error is not None
             done += entry.error is None
-        qualities = [known[source.visit].quality for source in sources]
+        ends = [known[source.visit] for source in sources]
+    refused = sum(end.refused for end in ends)
+    failed = sum(end.error is not None for end in ends) - refused
+    reasons = Counter(end.error.removeprefix(end.source).strip() for end in ends if end.error is not None)
+    qualities = [end.quality for end in ends]
     good = sum(quality is not None and quality >= quality_at_least for quality in qualities)
     bad = sum(quality is not None and quality < quality_at_least for quality in qualities)
-    return Outcome(done, failed, len(sources) - len(todo), good, bad, folder)
+    return Outcome(done, failed, refused, reasons, len(sources) - len(todo), good, bad, folder)
 
 
 def _entries(job: Job, sources: Sequence[Source], engine: Engine) -> Iterator[Entry]:

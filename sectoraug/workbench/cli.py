@@ -240,7 +240,7 @@ def _run(
             progress=progress,
         )
     typer.echo(outcome.table(what, others, quality_at_least))
-    raise typer.Exit(1 if outcome.failed else 0)
+    raise typer.Exit(1 if outcome.failed or outcome.refused else 0)
 
 
 def _engine(name: str, workers: int, scheduler: str | None, timeout: float) -> Engine:

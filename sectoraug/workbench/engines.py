@@ -20,7 +20,7 @@ from functools import partial
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 
-from sectoraug.workbench.manifest import Entry
+from sectoraug.workbench.manifest import Entry, SectorRefused
 from sectoraug.workbench.sources import Source, sha256_of
 
 Job = Callable[[Source, str], Entry]
@@ -154,7 +154,10 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
             finally:
                 faulthandler.cancel_dump_traceback_later()
     except Exception as error:
-        return Entry(source.name, source.visit, digest, error=_sentence(error, source))
+        sentence = _sentence(error, source)
+        return Entry(
+            source.name, source.visit, digest, error=sentence, refused=isinstance(error, SectorRefused)
+        )
 
 
 def _sentence(error: Exception, source: Source) -> str:

@@ -15,6 +15,10 @@ NAME = "manifest.jsonl"
 _SYNC_SECONDS = 5.0
 
 
+class SectorRefused(ValueError):
+    """A clip has no sector that may be used."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One clip of a manifest."""
@@ -40,6 +44,8 @@ class Entry:
     """Where the source was, absolute, for looking at it again; only in what `masks` writes."""
     error: str | None = None
     """Why nothing was written, in one sentence."""
+    refused: bool = False
+    """Whether that is since there is no good sector, which another mask, review or option may change."""
 
 
 def read_entries(folder: Path) -> list[Entry]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.images import read_sector
-from sectoraug.workbench.manifest import NAME, Entry, read_entries
+from sectoraug.workbench.manifest import NAME, Entry, SectorRefused, read_entries
 from sectoraug.workbench.out_folder import whole_file
 from sectoraug.workbench.review_journal import NAME as JOURNAL
 from sectoraug.workbench.review_journal import Journal, verdict_on
@@ -52,35 +52,36 @@ def kept_sector(
 ) -> tuple[NDArray[np.uint8], Entry]:
     """The sector (H, W), 1 inside, that a `masks` run keeps for the file of that digest, and its entry.
 
-    `name` is what errors call the file. Raises ValueError or OSError unless there is one that leaves some
-    background and that a person sorted in, or of that quality if nobody sorted it (but for `reviewed_only`).
+    `name` is what errors call the file. Raises SectorRefused unless there is one that leaves some
+    background and that a person sorted in, or of that quality if nobody sorted it (but for `reviewed_only`);
+    ValueError or OSError if it cannot be read.
     """
     entry = _by_digest(folder, _state_of(folder / NAME)).get(sha256)
     if entry is None:
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has no entry in {folder}; expected a run of `sectoraug masks` over this very file: run "
             "that first, and again after a file changed."
         )
     if entry.error is not None or entry.file is None or entry.quality is None or entry.size is None:
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has an entry in {folder} without a sector; expected one: its error says why, leave the "
-            "clip out or draw its sector by hand."
+            "clip out."
         )
     verdict = verdict_on(entry, folder, _journal(folder, _state_of(folder / JOURNAL)))
     if verdict == "out":
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has a sector that was sorted out; expected one sorted in: leave the clip out, or draw "
-            "its sector by hand."
+            "its mask anew and sort it in."
         )
     if verdict is None and reviewed_only:
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has a sector that nobody has sorted; expected one sorted in: run `sectoraug review` "
             "first."
         )
     if verdict is None and not entry.quality >= quality_at_least:
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has a sector of quality {entry.quality:.2f}; expected at least {quality_at_least:g}: "
-            "look at the mask, and if it is right lower --quality-at-least and add --retry-failed."
+            "look at the mask, and if it is right sort it in or lower --quality-at-least."
         )
     sector = (read_sector(folder / entry.file) != 0).view(np.uint8)
     if sector.shape != tuple(entry.size):
@@ -89,7 +90,7 @@ def kept_sector(
             f"{entry.size[1]}; expected the same: run `sectoraug masks` into a new folder."
         )
     if sector.all():
-        raise ValueError(
+        raise SectorRefused(
             f"{name} has a sector that fills the whole frame; expected some background: is the clip cropped? "
             "Leave it out."
         )
