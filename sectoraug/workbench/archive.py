@@ -87,7 +87,7 @@ def run(
         ends = [known[source.visit] for source in sources]
     refused = sum(end.refused for end in ends)
     failed = sum(end.error is not None for end in ends) - refused
-    reasons = Counter(end.error.removeprefix(end.source).strip() for end in ends if end.error is not None)
+    reasons = Counter(end.error.replace(end.source, "").strip() for end in ends if end.error is not None)
     qualities = [end.quality for end in ends]
     good = sum(quality is not None and quality >= quality_at_least for quality in qualities)
     bad = sum(quality is not None and quality < quality_at_least for quality in qualities)
