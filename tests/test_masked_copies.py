@@ -26,7 +26,7 @@ from dicom_clips import NAME, make_dicom, palette_table  # noqa: E402
 from video_clips import make_video  # noqa: E402
 
 from sectoraug.workbench import masked_copies  # noqa: E402
-from sectoraug.workbench.archive import run  # noqa: E402
+from sectoraug.workbench.archive import Outcome, run  # noqa: E402
 from sectoraug.workbench.engines import attempt  # noqa: E402
 from sectoraug.workbench.manifest import Entry, read_entries  # noqa: E402
 from sectoraug.workbench.masked_copies import MaskClip  # noqa: E402
@@ -91,7 +91,8 @@ def keep_mask(masks: Path, clip: Path, sector: np.ndarray, **other: Any) -> Path
     frames = sum(1 for _ in sa.iter_clip(clip))
     size = (int(sector.shape[0]), int(sector.shape[1]))
     entry = Entry("a", "visit", digest, size, frames, f"{digest}.png", None, 0.8)
-    (masks / "manifest.jsonl").write_text(json.dumps(asdict(replace(entry, **other))) + "\n")
+    with open(masks / "manifest.jsonl", "a") as lines:
+        lines.write(json.dumps(asdict(replace(entry, **other))) + "\n")
     return masks
 
 
@@ -188,7 +189,7 @@ def test_no_good_sector_no_copy(tmp_path: Path) -> None:
     fails(clip, keep_mask(m, clip, SECTOR, quality=float("nan")), o, "quality")
     fails(clip, keep_mask(m, clip, SECTOR, quality=None), o, "without a sector")
     fails(clip, keep_mask(m, clip, SECTOR, error="Static.", file=None), o, "without a sector")
-    fails(clip, keep_mask(m, clip, SECTOR, sha256="0" * 64), o, "has no entry")
+    fails(clip, keep_mask(tmp_path / "other", clip, SECTOR, sha256="0" * 64), o, "has no entry")
     fails(clip, keep_mask(m, clip, np.zeros_like(SECTOR)), o, "missing")
     fails(clip, keep_mask(m, clip, np.ones_like(SECTOR)), o, "fills the whole frame")
     fails(clip, keep_mask(m, clip, SECTOR, file="nowhere.png"), o, "nowhere.png")
@@ -258,20 +259,33 @@ def test_a_copy_that_lost_something_inside_is_not_kept(
     )
 
 
-def test_finished_copies_are_skipped_and_failed_ones_recorded(tmp_path: Path) -> None:
+def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp_path: Path) -> None:
     clip, m, o = KINDS["NPZ"](tmp_path), tmp_path / "m", tmp_path / "o"
-    other = saved(tmp_path / "b.npz", np.savez, WHITE[:2])
-    sources, _ = find_sources([clip, other])
-    job = MaskClip(str(keep_mask(m, clip, SECTOR)), str(o), 0.5)
+    without_mask = saved(tmp_path / "b.npz", np.savez, WHITE[:2])
+    other_size = saved(tmp_path / "c.npz", np.savez, WHITE[:, 1:])
+    keep_mask(m, clip, SECTOR)
+    keep_mask(m, other_size, SECTOR)
+    sources, _ = find_sources([clip, without_mask, other_size])
+    job = MaskClip(str(m), str(o), 0.5)
 
     def here(job: Any, sources: Any) -> Any:
         return ((source, attempt(job, source)) for source in sources)
 
-    first = run(job, sources, o, here, progress=False)
-    second = run(job, sources, o, here, progress=False)
-    assert (first.done, first.failed, second.done, second.failed, second.skipped) == (1, 1, 0, 0, 2)
-    assert [entry.error is None for entry in read_entries(o)] == [True, False]
-    assert sorted(path.suffix for path in (o / "clips").rglob("*") if path.is_file()) == [".npz"]
+    def ends(outcome: Outcome) -> tuple[int, int, int, int]:
+        return outcome.done, outcome.failed, outcome.refused, outcome.skipped
+
+    assert ends(run(job, sources, o, here, progress=False)) == (1, 1, 1, 0)
+    assert ends(run(job, sources, o, here, progress=False)) == (0, 1, 1, 2)
+    assert [(entry.error is None, entry.refused) for entry in read_entries(o)] == [
+        (True, False),
+        (False, True),
+        (False, False),
+        (False, True),
+    ]
+    keep_mask(m, without_mask, SECTOR)
+    assert ends(run(job, sources, o, here, progress=False)) == (1, 1, 0, 2)
+    copies = sorted(path.name for path in (o / "clips").rglob("*") if path.is_file())
+    assert len(copies) == 2 and all(name.endswith(".npz") for name in copies)
 
 
 # -- DICOM ----------------------------------------------------------------------------------------
