@@ -17,9 +17,15 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
+from sectoraug.workbench.donors import n_nearly_black
 
 pytest.importorskip("typer")
 psutil = pytest.importorskip("psutil")
+pytest.importorskip("filelock")
+
+from sectoraug.workbench.masks import kept_sector  # noqa: E402
+from sectoraug.workbench.review_journal import listing  # noqa: E402
+from sectoraug.workbench.sources import sha256_of  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("archive_runs.py")
 FULL = pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])
@@ -152,6 +158,73 @@ def test_failures_are_retried_only_when_asked(tmp_path: Path) -> None:
     assert str(tmp_path) not in first["error"]
     assert first["file"] is None
     assert len(first["sha256"]) == 64
+
+
+def test_a_drawn_mask_is_taken_kept_and_counts_as_sorted_in(tmp_path: Path) -> None:
+    clips, m, drawn = make_clips(tmp_path / "c", 2), tmp_path / "m", tmp_path / "drawn"
+    static, found = clips / "patient000" / "static.v2.npz", clips / "patient000" / "clip0000.npz"
+    np.savez(static, frames=np.zeros((4, 64, 64), np.uint8))
+    table = sectoraug("masks", clips, "--out", m, "--workers", 1, status=1)
+    assert (number(table, "masks done"), number(table, "failed")) == (2, 1)
+    assert "--drawn" in sectoraug("apply", m, static, "--out", tmp_path / "a", "--workers", 1, status=1)
+
+    sector = np.zeros((64, 64), np.uint8)
+    sector[20:40, 10:50] = 1
+    (drawn / "patient000").mkdir(parents=True)
+    cv2.imwrite(str(drawn / "patient000" / "static.v2.png"), sector)
+    cv2.imwrite(str(drawn / "patient000" / "clip0000.npz.png"), sector.T * np.uint8(255))
+    cv2.imwrite(str(drawn / "typo.png"), sector)
+    table = sectoraug("masks", clips, "--out", m, "--drawn", drawn, "--workers", 1)
+    assert (number(table, "masks done"), number(table, "skipped, as in the manifest before")) == (2, 1)
+    assert f"1 masks in {drawn} have no clip here" in table
+    os.utime(static)  # as a copy of the archive elsewhere would have: a new visit, without --drawn
+    assert number(sectoraug("masks", clips, "--out", m, "--workers", 1), "masks done") == 1
+
+    table = sectoraug("apply", m, clips, "--out", tmp_path / "a", "--reviewed-only", "--workers", 1, status=1)
+    assert (number(table, "copies done"), number(table, "refused")) == (2, 1)
+    for clip, mask in ((static, sector), (found, sector.T)):
+        written, entry = kept_sector(m, sha256_of(clip), clip.name, 1.0, reviewed_only=True)
+        assert np.array_equal(written, mask)
+        assert (entry.quality, entry.drawn) == (1.0, True)
+    assert listing(m, "in") == ["patient000/clip0000.npz", "patient000/static.v2.npz"]
+
+
+def test_a_drawn_mask_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    clips, m, drawn = make_clips(tmp_path / "c", 1), tmp_path / "m", tmp_path / "drawn"
+    run = ("masks", clips / "patient000", "--out", m, "--drawn", drawn, "--workers", 1)
+    assert "is no folder" in sectoraug(*run, status=2)
+    drawn.mkdir()
+    for mask, said in (
+        (np.ones((32, 64), np.uint8), "is 32 x 64 pixels but a frame 64 x 64"),
+        (np.zeros((64, 64), np.uint8), "the drawn mask is missing"),
+        (np.full((64, 64), 7, np.uint8), "0/1 or 0/255"),
+    ):
+        cv2.imwrite(str(drawn / "clip0000.png"), mask)
+        sectoraug(*run, status=1)
+        assert said in entries(m)[-1]["error"]
+        assert str(tmp_path) not in entries(m)[-1]["error"]
+        assert entries(m)[-1]["file"] is None
+
+
+def test_excluded_folders_are_not_searched(clips: Path, tmp_path: Path) -> None:
+    make_clips(tmp_path / "c", 22)
+    run = ("masks", tmp_path / "c", "--out", tmp_path / "m", "--workers", 1)
+    assert "nowhere is no folder" in sectoraug(*run, "--exclude", tmp_path / "nowhere", status=2)
+    assert number(sectoraug(*run, "--exclude", tmp_path / "c" / "patient000"), "masks done") == 2
+
+
+def test_ctrl_c_ends_a_run_at_once_and_it_goes_on(tmp_path: Path) -> None:
+    clips, out = make_clips(tmp_path / "c", 4), tmp_path / "m"
+    run = started("processes", str(clips), str(out), "600")
+    workers: list[Any] = []
+    while len(workers) < 2:
+        workers = [p for p in psutil.Process(run.pid).children() if p.num_threads() > 2]
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    assert run.wait(30) != 0
+    assert not psutil.wait_procs(workers, timeout=10)[1], "workers outlive their run"
+    assert not (out / ".part").exists()
+    assert number(sectoraug("masks", clips, "--out", out, "--workers", 2), "masks done") == 4
 
 
 @pytest.mark.parametrize("cut", [1, 40, "whole line"])
@@ -340,6 +413,7 @@ def test_a_pool_from_an_archive(clips: Path, tmp_path: Path) -> None:
         (clips / "later.npz").unlink()
     assert number(said, "backgrounds") == 36
     assert number(said, "clips skipped, named above") == 1
+    assert number(said, "of them nearly black") == 0
     assert "later.npz has no entry" in said
     pool = sa.BackgroundPool.open(out)
     assert (len(pool), pool.size, pool.channels) == (36, (48, 40), None)
@@ -348,3 +422,13 @@ def test_a_pool_from_an_archive(clips: Path, tmp_path: Path) -> None:
     sector = sa.sector_from_clip(frames).sector
     small = sa.BackgroundPool.from_arrays(frames[[0, 4, 7]], [sector] * 3, size=(48, 40), resize="stretch")
     assert all(np.array_equal(pool.background(k), small.background(k)) for k in range(3))
+
+
+def test_nearly_black_backgrounds_are_counted() -> None:
+    sector = np.zeros((100, 100), np.uint8)
+    sector[20:80, 20:80] = 1
+    images = np.full((4, 100, 100), 30, np.uint8)  # noise that nobody sees
+    images[1, :, 0] = 200
+    images[2, 0, :9] = 200
+    images[3, 40:60, 40:60] = 200  # inside
+    assert n_nearly_black(sa.BackgroundPool.from_arrays(images, [sector] * 4), progress=False) == 3

@@ -80,6 +80,17 @@ def verdicts(journal: Journal) -> dict[str, str | None]:
     return {clip: decision.verdict for clip, decision in journal.latest.items()}
 
 
+def test_clips_without_a_mask_are_counted(masks: Path) -> None:
+    assert Review(masks).without_mask == 0
+    with open(masks / MANIFEST, "a") as file:
+        for name, sha256 in (("a", "1"), ("moved/a", "1"), ("unreadable", None)):
+            file.write(json.dumps({"source": name, "visit": name, "sha256": sha256, "error": "No."}) + "\n")
+    assert Review(masks).without_mask == 2
+    assert len(Review(masks).masks) == N
+    with serving(masks) as running:
+        assert json.loads(running.ask("/state")[1])["withoutMask"] == 2
+
+
 # The journal
 
 

@@ -69,7 +69,8 @@ def run(
 
     Killed at any time, the same call goes on: a clip is done once its line is in the manifest, and its file
     is in place before that. A clip whose process died is tried once more, alone, and then recorded as failed.
-    What was refused is always tried again: a mask, a decision or an option may have changed.
+    What was refused is always tried again: a mask, a decision or an option may have changed. So are clips
+    with a drawn mask, which may have been drawn anew.
     """
     done = 0
     with only_writer(folder), Manifest(folder) as manifest:
@@ -79,6 +80,7 @@ def run(
             for source in sources
             if source.visit not in known
             or known[source.visit].refused
+            or source.drawn is not None
             or (retry_failed and known[source.visit].error is not None)
         ]
         for entry in track(_entries(job, todo, engine), len(todo), "clips", progress):

@@ -35,6 +35,7 @@ Inputs = Annotated[
     ),
 ]
 Masks = Annotated[Path, typer.Argument(metavar="DIR", help="What `sectoraug masks --out DIR` has written.")]
+Exclude = Annotated[list[Path] | None, typer.Option(help="A folder that is not searched. Repeatable.")]
 Folders = Annotated[bool, typer.Option(help="Take a folder of stills for one clip, and not each still.")]
 Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a sector that counts as good.")]
 Reviewed = Annotated[
@@ -57,6 +58,14 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 def masks(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for masks and manifest, yours only.")],
+    drawn: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of masks that you drew, taken before any that is found: patient/view.png for "
+            "patient/view.dcm."
+        ),
+    ] = None,
+    exclude: Exclude = None,
     quality_at_least: Cut = 0.5,
     engine: EngineName = "processes",
     workers: Workers = CORES,
@@ -71,8 +80,14 @@ def masks(
     Stop it at any time; the same command goes on where it was.
     """
     from sectoraug.workbench.masks import FindSector
+    from sectoraug.workbench.sources import with_drawn
 
-    sources, others = _sources(inputs, [out], folders_are_clips)
+    sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], exclude, folders_are_clips)
+    if drawn is not None:
+        with _one_sentence():
+            sources, unused = with_drawn(sources, drawn)
+        if unused:
+            typer.echo(f"{unused} masks in {drawn} have no clip here; expected names like clips'.", err=True)
     job = FindSector(str(out.absolute()))
     _run(
         "masks",
@@ -92,6 +107,7 @@ def apply(
     masks: Masks,
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the masked copies and their manifest, yours only.")],
+    exclude: Exclude = None,
     quality_at_least: Cut = 0.5,
     reviewed_only: Reviewed = False,
     engine: EngineName = "processes",
@@ -112,7 +128,7 @@ def apply(
 
     with _one_sentence():
         read_entries(masks)
-    sources, others = _sources(inputs, [masks, out], folders_are_clips)
+    sources, others = _sources(inputs, [masks, out], exclude, folders_are_clips)
     job = MaskClip(str(masks.absolute()), str(out.absolute()), quality_at_least, reviewed_only)
     _run(
         "copies",
@@ -138,15 +154,16 @@ def pool(
     resize: Annotated[
         str, typer.Option(metavar="stretch|pad|raise", help="How to fit the size.")
     ] = "stretch",
+    exclude: Exclude = None,
     quality_at_least: Cut = 0.5,
     reviewed_only: Reviewed = False,
     folders_are_clips: Folders = False,
     progress: Progress = True,
 ) -> None:
     """Build a BackgroundPool from the clips whose sector is good. It holds patients' overlays."""
-    from sectoraug.workbench.donors import build_pool
+    from sectoraug.workbench.donors import build_pool, n_nearly_black
 
-    sources, others = _sources(inputs, [masks, out], folders_are_clips)
+    sources, others = _sources(inputs, [masks, out], exclude, folders_are_clips)
     with _one_sentence():
         built = build_pool(
             masks,
@@ -165,6 +182,7 @@ def pool(
     rows = (
         ("clips", len(sources)),
         ("backgrounds", len(built)),
+        ("of them nearly black", n_nearly_black(built, progress)),
         ("clips skipped, named above", len(built.skipped)),
         ("other files", others),
         ("pool", out),
@@ -206,14 +224,21 @@ def review(
             return
         page = server(Review(masks, moved_to or [], default), port)
         typer.echo(f"Open {page.address}\nWho has this address sees patients' pictures. Ctrl-C ends.")
+        if page.review.without_mask:
+            typer.echo(f"Clips without a mask, not shown: {page.review.without_mask}; the manifest says why.")
         page.run()
 
 
-def _sources(inputs: list[Path], leave_out: list[Path], folders_are_clips: bool) -> tuple[list[Source], int]:
+def _sources(
+    inputs: list[Path], own: list[Path], exclude: list[Path] | None, folders_are_clips: bool
+) -> tuple[list[Source], int]:
     from sectoraug.workbench.sources import find_sources
 
     with _one_sentence():
-        return find_sources(inputs, leave_out, folders_are_clips)
+        for folder in exclude or []:
+            if not folder.is_dir():
+                raise NotADirectoryError(f"--exclude {folder} is no folder; expected one among the inputs.")
+        return find_sources(inputs, [*own, *(exclude or [])], folders_are_clips)
 
 
 def _run(

@@ -10,8 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sectoraug as sa
+from sectoraug.progress import track
 from sectoraug.workbench.masks import kept_sector
 from sectoraug.workbench.sources import Source, sha256_of
+
+_DARK = 32  # of 255: what screens show darker than this is noise
 
 
 def build_pool(
@@ -37,6 +40,14 @@ def build_pool(
     )
     return sa.BackgroundPool.from_streams(
         streams, len(sources), size, folder, resize=resize, skip_invalid=True, progress=progress
+    )
+
+
+def n_nearly_black(pool: sa.BackgroundPool, progress: bool = True) -> int:
+    """The number of backgrounds with less than one pixel in a thousand that a person would see."""
+    return sum(
+        (pool.background(index) > _DARK).mean() < 0.001
+        for index in track(range(len(pool)), len(pool), "look", progress)
     )
 
 

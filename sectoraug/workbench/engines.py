@@ -18,6 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
 from multiprocessing.connection import wait as wait_for_end
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from sectoraug.workbench.manifest import Entry, SectorRefused
@@ -32,18 +33,24 @@ _DASK_WINDOW = 1000  # clips known to the scheduler at a time
 
 
 def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
-    """An engine of `workers` spawned processes, each ended where a clip takes longer than `timeout_s`."""
+    """An engine of `workers` spawned processes, each ended where a clip takes longer than `timeout_s`.
+
+    Stopped early, it ends them at once: what a clip under way has written is cleared by the next run.
+    """
+    spawn = multiprocessing.get_context("spawn")
 
     def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
         waiting = deque(sources)
         while waiting:
-            pool = ProcessPoolExecutor(
-                min(workers, len(waiting)), multiprocessing.get_context("spawn"), _start_worker
-            )
+            stop = spawn.Event()
+            pool = ProcessPoolExecutor(min(workers, len(waiting)), spawn, _start_worker, (stop,))
             try:
                 yield from _until_broken(
                     pool, partial(attempt, timeout_s=timeout_s), job, waiting, 2 * workers
                 )
+            except BaseException:
+                stop.set()
+                raise
             finally:
                 pool.shutdown(cancel_futures=True)
 
@@ -75,16 +82,17 @@ def _until_broken(
                 yield source, None
 
 
-def _start_worker() -> None:
+def _start_worker(stop: Event) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # Workers of a killed run would wait for work for ever.
     parent = multiprocessing.parent_process()
     assert parent is not None
-    wait_for_end([parent.sentinel])
+    # Workers of a killed run would wait for work for ever.
+    for over in (stop.wait, partial(wait_for_end, [parent.sentinel])):
+        threading.Thread(target=_end_after, args=(over,), daemon=True).start()
+
+
+def _end_after(over: Callable[[], object]) -> None:
+    over()
     os._exit(1)
 
 
@@ -163,4 +171,7 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
 def _sentence(error: Exception, source: Source) -> str:
     if not isinstance(error, (OSError, ValueError, TypeError, ImportError)):
         return f"{source.name} ended with an unexpected {type(error).__name__}."
-    return " ".join(str(error).replace(source.path, source.name).split())
+    sentence = str(error).replace(source.path, source.name)
+    if source.drawn is not None:
+        sentence = sentence.replace(source.drawn, "the drawn mask")
+    return " ".join(sentence.split())

@@ -42,6 +42,8 @@ class Entry:
     """What else is known about the sector."""
     path: str | None = None
     """Where the source was, absolute, for looking at it again; only in what `masks` writes."""
+    drawn: bool = False
+    """Whether a person drew the mask; it counts as sorted in until somebody sorts it out."""
     error: str | None = None
     """Why nothing was written, in one sentence."""
     refused: bool = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,16 +22,26 @@ from sectoraug.workbench.sources import Source
 
 @dataclass(frozen=True)
 class FindSector:
-    """The job of `sectoraug masks`: a clip's sector as a PNG in `folder`, 0 outside and 255 inside."""
+    """The job of `sectoraug masks`: a clip's sector as a PNG in `folder`, 0 outside and 255 inside.
+
+    A mask that a person drew is taken instead, and never given up for one that is found.
+    """
 
     folder: str
 
     def __call__(self, source: Source, sha256: str) -> Entry:
+        folder, name = Path(self.folder), f"masks/{sha256[:2]}/{sha256}"
+        kept = folder / f"{name}-drawn.png"
+        drawn = Path(source.drawn) if source.drawn else kept if kept.is_file() else None
         counted = _Counted(sa.iter_clip(source.path))
-        estimate = sa.sector_from_clip(counted)
-        name = f"masks/{sha256[:2]}/{sha256}.png"
+        if drawn is None:
+            name += ".png"
+            estimate = sa.sector_from_clip(counted)
+        else:
+            name += "-drawn.png"
+            estimate = _drawn_sector(drawn, counted)
         height, width = estimate.sector.shape
-        with whole_file(Path(self.folder), name) as part:
+        with whole_file(folder, name) as part:
             part.write_bytes(cv2.imencode(".png", estimate.sector * np.uint8(255))[1].tobytes())
         return Entry(
             source=source.name,
@@ -44,7 +54,19 @@ class FindSector:
             quality=round(float(estimate.quality), 4),
             note=estimate.note,
             path=source.path,
+            drawn=drawn is not None,
         )
+
+
+def _drawn_sector(path: Path, frames: Iterable[NDArray[np.uint8]]) -> sa.SectorEstimate:
+    sector = read_sector(path)
+    for frame in frames:
+        if frame.shape[:2] != sector.shape:
+            raise ValueError(
+                f"the drawn mask is {sector.shape[0]} x {sector.shape[1]} pixels but a frame "
+                f"{frame.shape[0]} x {frame.shape[1]}; expected the same: draw it on a frame of this clip."
+            )
+    return sa.SectorEstimate(sector.astype(bool), None, 1.0, "drawn by hand")
 
 
 def kept_sector(
@@ -64,14 +86,14 @@ def kept_sector(
         )
     if entry.error is not None or entry.file is None or entry.quality is None or entry.size is None:
         raise SectorRefused(
-            f"{name} has an entry in {folder} without a sector; expected one: its error says why, leave the "
-            "clip out."
+            f"{name} has an entry in {folder} without a sector; expected one: its error says why; draw its "
+            "mask (`sectoraug masks --drawn`), or leave the clip out."
         )
     verdict = verdict_on(entry, folder, _journal(folder, _state_of(folder / JOURNAL)))
     if verdict == "out":
         raise SectorRefused(
-            f"{name} has a sector that was sorted out; expected one sorted in: leave the clip out, or draw "
-            "its mask anew and sort it in."
+            f"{name} has a sector that was sorted out; expected one sorted in: draw its mask (`sectoraug "
+            "masks --drawn`), or leave the clip out."
         )
     if verdict is None and reviewed_only:
         raise SectorRefused(

@@ -32,8 +32,8 @@ def only_writer(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder / _PARTS, ignore_errors=True)
         (folder / _PARTS).mkdir(mode=0o700)
         yield
-        shutil.rmtree(folder / _PARTS, ignore_errors=True)
     finally:
+        shutil.rmtree(folder / _PARTS, ignore_errors=True)
         lock.release()
 
 

@@ -25,6 +25,7 @@ from sectoraug.workbench.review_tiles import (
     jpeg,
     look,
     masks_in,
+    n_without_mask,
     tile_of,
 )
 
@@ -62,6 +63,8 @@ class Review:
             raise ValueError(
                 f"{folder} holds no mask; expected some to look at: run `sectoraug masks` over clips first."
             )
+        self.without_mask = n_without_mask(folder)
+        """Clips of the run that gave no mask, and so are not shown."""
         self.journal = Journal(folder)
         self.default = default or self.journal.last_page_verdict or "in"
         checks.choice(self.default, VERDICTS, "--default")
@@ -189,7 +192,15 @@ def _app(review: Review) -> Starlette:
 
     def state(request: Request) -> Response:
         verdicts = review.verdicts()
-        return _json({"verdicts": verdicts, "default": review.default, "perSprite": PER_SPRITE, "run": run})
+        return _json(
+            {
+                "verdicts": verdicts,
+                "default": review.default,
+                "perSprite": PER_SPRITE,
+                "run": run,
+                "withoutMask": review.without_mask,
+            }
+        )
 
     def sprite(request: Request) -> Response:
         try:

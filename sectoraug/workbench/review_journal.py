@@ -168,10 +168,13 @@ def listing(folder: Path, verdict: str) -> list[str]:
 
 
 def verdict_on(entry: Entry, folder: Path, journal: Journal) -> str | None:
-    """The verdict on an entry's mask as it is now, if there is one."""
-    if entry.sha256 not in journal.latest or entry.file is None or not (folder / entry.file).is_file():
+    """The verdict on an entry's mask as it is now, if there is one; "in" on a drawn one nobody sorted."""
+    if entry.sha256 is None or entry.file is None or not (folder / entry.file).is_file():
         return None
-    return journal.verdict(entry.sha256, mask_digest(folder / entry.file))
+    unsorted = "in" if entry.drawn else None
+    if entry.sha256 not in journal.latest:
+        return unsorted
+    return journal.verdict(entry.sha256, mask_digest(folder / entry.file)) or unsorted
 
 
 def mask_digest(path: Path) -> str:

@@ -70,6 +70,12 @@ def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> list[Mask]:
     return sorted(found, key=lambda mask: (mask.entry.quality or 0.0, mask.clip))
 
 
+def n_without_mask(folder: Path) -> int:
+    """The number of clips that a `masks` run gave no mask."""
+    latest = {entry.sha256 or entry.visit: entry for entry in read_entries(folder)}
+    return sum(entry.error is not None for entry in latest.values())
+
+
 def tile_of(mask: Mask) -> Tile:
     """The tile of a mask; what goes wrong becomes its trouble, a sentence without names."""
     try:

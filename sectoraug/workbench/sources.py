@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sectoraug.sectors.clips import family_of
@@ -22,6 +22,8 @@ class Source:
     """Relative to the input that it was found in, with forward slashes."""
     visit: str
     """Changes with the path, the size and the time of change."""
+    drawn: str | None = None
+    """Absolute path of a mask that a person drew for it."""
 
 
 def find_sources(
@@ -32,7 +34,7 @@ def find_sources(
     Args:
         inputs: files, taken whatever they are, and folders, searched for what looks like a clip. Hidden
             files, DICOMDIR and links to folders are passed over.
-        leave_out: folders that are not entered: those that runs write to.
+        leave_out: folders that are not entered, as those that runs write to.
         folders_are_clips: take a folder of stills for one clip, and not each still for one.
     """
     sources: dict[str, Source] = {}
@@ -49,6 +51,28 @@ def find_sources(
             else:
                 others += 1
     return list(sources.values()), others
+
+
+def with_drawn(sources: Iterable[Source], folder: Path) -> tuple[list[Source], int]:
+    """The same clips with the masks that a person drew for them, and the number of masks of no clip.
+
+    The mask of a clip `a/b.dcm` is `folder/a/b.dcm.png`, or `folder/a/b.png`.
+    """
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"{folder} is no folder; expected one of drawn masks, named like their clips: patient/view.png."
+        )
+    unused = {path.absolute() for path in folder.rglob("*.png")}
+    found = []
+    for source in sources:
+        named = folder.absolute() / source.name
+        drawn = next(
+            (p for p in (named.with_name(named.name + ".png"), named.with_suffix(".png")) if p.is_file()),
+            None,
+        )
+        unused.discard(drawn)
+        found.append(source if drawn is None else replace(source, drawn=str(drawn)))
+    return found, len(unused)
 
 
 def sha256_of(path: Path) -> str:

@@ -491,6 +491,8 @@ async function start() {
     const state = await (await get("state")).json();
     verdicts = [...state.verdicts];
     perSprite = state.perSprite;
+    $("without-mask").hidden = !state.withoutMask;
+    $("without-mask").textContent = `${state.withoutMask.toLocaleString("en")} without a mask, not shown`;
     if (sessionStorage.run !== state.run) {
       // Another run has another order of masks.
       sessionStorage.removeItem("undoable");
