@@ -663,4 +663,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # the pictures show what was burned in
     main()

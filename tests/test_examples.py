@@ -102,7 +102,14 @@ def test_refine_sectors_stopped_and_resumed_gives_the_same_report(tmp_path: Path
     assert len(kept) == 6
     gone = sorted(kept)[1]
     gone.unlink()
+    clips = {path: path.stat() for path in (tmp_path / "cache").iterdir()}
+    assert len(clips) == 30
+    assert not any(about.st_mode & 0o077 for about in clips.values())
+    lost, *others = clips
+    lost.unlink()
     run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    assert lost.exists()
+    assert all(path.stat().st_mtime_ns == clips[path].st_mtime_ns for path in others)
     assert (tmp_path / "report.md").read_text() == report
     assert {path: path.read_bytes() for path in kept} == kept, "the lost run came out as before"
 

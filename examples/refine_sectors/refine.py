@@ -17,13 +17,15 @@ Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/dr
 brightest image beside them, refines on drawn sectors among good masks, and keeps the largest piece.
 
 Every run is repeated with other seeds. Stop it at any time: the same command goes on after the last finished
-network. It writes report.md, results.json, masks.png and curves.png into --out.
+clip and network. It writes report.md, results.json, masks.png and curves.png into --out, and the clips at the
+network's size into --out/cache, all readable by you only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -141,9 +143,9 @@ def main() -> None:
     described.write_text(json.dumps(settings, indent=1))
 
     if arguments.root is None:
-        sequences = phantom_sequences(arguments.sequences, arguments.size, seed=0)
+        sequences = phantom_sequences(arguments.sequences, arguments.size, 0, arguments.out / "cache")
     else:
-        sequences = own_sequences(arguments.root, arguments.size)
+        sequences = own_sequences(arguments.root, arguments.size, arguments.out / "cache")
     drawn = [s for s in sequences if s.drawn is not None]
     if len(drawn) < 6:
         raise SystemExit(
@@ -181,4 +183,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    os.umask(0o077)  # the pictures and the cache show patients
     main()
