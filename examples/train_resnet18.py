@@ -27,7 +27,7 @@ import csv
 import json
 import os
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -366,17 +366,28 @@ def train(
             optimizer.step()
             losses.append(loss.detach())
         if rank == 0:
-            accuracy = float((predictions(model, splits["val"], device) == splits["val"].labels).mean())
-            state["losses"].append(float(torch.stack(losses).mean()))
-            state["accuracies"].append(accuracy)
-            if accuracy > state["best"]:
-                state["best"] = accuracy
-                state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
-            state["epoch"] = epoch + 1
+            judge_epoch(state, losses, model, splits["val"], device)
             whole = {**state, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
             write_whole(path, lambda part, whole=whole: torch.save(whole, part))
         wait_for_all()
     return state
+
+
+def judge_epoch(
+    state: dict[str, Any],
+    losses: list[torch.Tensor],
+    model: nn.Module,
+    validation: Split,
+    device: torch.device,
+) -> None:
+    """Add an epoch's mean loss and validation accuracy to the curves, and keep the best model's weights."""
+    accuracy = float((predictions(model, validation, device) == validation.labels).mean())
+    state["losses"].append(float(torch.stack(losses).mean()))
+    state["accuracies"].append(accuracy)
+    if accuracy > state["best"]:
+        state["best"] = accuracy
+        state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
+    state["epoch"] += 1
 
 
 def rank_and_world() -> tuple[int, int]:
@@ -508,25 +519,43 @@ def draw_heatmaps(
     for model in models.values():
         wrong += predictions(model, split, device) != split.labels
     chosen = np.argsort(-wrong, kind="stable")[:8]
-    images = standardised(torch.from_numpy(split.images[chosen])[:, None]).to(device)
     n, size = len(chosen), (1.6 * len(chosen), 1.75 * len(models))
     figure, axes = plt.subplots(len(models), n, figsize=size, squeeze=False, layout="constrained")
     for line, (name, model) in zip(axes, models.items(), strict=True):
-        with sa.GradCAM(model.eval(), layer) as gradcam:
-            maps = np.nan_to_num(gradcam(images).cpu().numpy())
-        predicted = gradcam.scores.argmax(1).tolist()
-        for axis, i, cam, guess in zip(line, chosen, maps, predicted, strict=True):
-            axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
-            axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)
-            axis.contour(split.sectors[i], [0.5], colors="cyan", linewidths=0.7)
-            truth = CLASSES[split.labels[i]]
-            said = f"{truth} ✓" if CLASSES[guess] == truth else f"{truth}, not {CLASSES[guess]}"
-            axis.set_title(said, fontsize=8, color="black" if said.endswith("✓") else "crimson")
-            axis.set_xticks([])
-            axis.set_yticks([])
-        line[0].set_ylabel(name, fontsize=9)
+        draw_heatmap_row(line, name, model, layer, split, chosen, CLASSES, device)
     figure.savefig(path, dpi=90)
     plt.close(figure)
+
+
+def draw_heatmap_row(
+    axes: Any,
+    name: str,
+    model: nn.Module,
+    layer: str,
+    split: Split,
+    chosen: Any,
+    classes: Sequence[str],
+    device: torch.device,
+) -> None:
+    """One model's GradCAM maps of the chosen images, with sectors, and what it takes them for."""
+    images = standardised(torch.from_numpy(np.array(split.images[chosen]))[:, None]).to(device)
+    with sa.GradCAM(model.eval(), layer) as gradcam:
+        maps = np.nan_to_num(gradcam(images).cpu().numpy())
+    predicted = gradcam.scores.argmax(1).tolist()
+    for axis, i, cam, guess in zip(axes, chosen, maps, predicted, strict=True):
+        axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
+        axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)
+        axis.contour(split.sectors[i], [0.5], colors="cyan", linewidths=0.7)
+        truth, said = classes[split.labels[i]], classes[guess]
+        right = truth == said
+        axis.set_title(
+            f"{truth} ✓" if right else f"{truth}, not {said}",
+            fontsize=7,
+            color="black" if right else "crimson",
+        )
+        axis.set_xticks([])
+        axis.set_yticks([])
+    axes[0].set_ylabel(name, fontsize=8)
 
 
 def draw_curves(curves: dict[str, dict[str, list[float]]], path: Path) -> None:
@@ -552,14 +581,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--data", choices=("phantom", "folder", "tmed2"), default="phantom")
     parser.add_argument("--root", type=Path, help="where the real data is")
     parser.add_argument("--sectors", type=Path, help="where TMED-2's sectors are")
-    parser.add_argument("--runs", nargs="+", default=None, metavar="METHOD[@FRACTION]")
+    parser.add_argument("--runs", nargs="+", metavar="METHOD[@FRACTION]")
     parser.add_argument("--fraction", type=float, default=1.0, help="for runs that name none")
     parser.add_argument("--lam", type=float, default=1.0, help="lambda of wBackMix")
-    parser.add_argument("--seeds", type=int, nargs="+", default=None)
+    parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--full", action="store_true", help="112x112, 8 epochs, 4 runs, 3 seeds")
-    parser.add_argument("--size", type=int, default=None, help="height and width in pixels")
-    parser.add_argument("--images", type=int, default=None, help="training images of the phantom")
-    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--size", type=int, help="height and width in pixels")
+    parser.add_argument("--images", type=int, default=1600, help="training images of the phantom")
+    parser.add_argument("--epochs", type=int)
     parser.add_argument(
         "--shortcut", type=float, default=0.95, help="how often the phantom's overlay tells the label"
     )
@@ -575,16 +604,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "output" / "train_resnet18")
     arguments = parser.parse_args()
     full = arguments.full or arguments.data != "phantom"
-    defaults = {
-        "runs": ["baseline", "backmix@1", "wbackmix@0.05"] + ["backmix@0.05"] * full,
-        "seeds": [0, 1, 2] if full else [0],
-        "size": 112 if full else 80,
-        "images": 1600,
-        "epochs": 100 if arguments.data != "phantom" else 8 if full else 6,
-    }
-    for key, value in defaults.items():
-        if getattr(arguments, key) is None:
-            setattr(arguments, key, value)
+    parser.set_defaults(
+        runs=["baseline", "backmix@1", "wbackmix@0.05"] + ["backmix@0.05"] * full,
+        seeds=[0, 1, 2] if full else [0],
+        size=112 if full else 80,
+        epochs=100 if arguments.data != "phantom" else 8 if full else 6,
+    )
+    arguments = parser.parse_args()
     if arguments.data != "phantom" and arguments.root is None:
         parser.error(f"--data {arguments.data} needs --root FOLDER")
     return arguments

@@ -316,8 +316,10 @@ def test_temporal_learns_clusters_and_tests_in_three_folds(
 def test_arguments_default_to_the_reduced_size(ssl: Any, tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     ssl.pretrain.add_arguments(parser)
-    small = ssl.pretrain.complete(parser.parse_args(["--out", str(tmp_path / "small")]))
-    full = ssl.pretrain.complete(parser.parse_args(["--full", "--out", str(tmp_path / "full")]))
+    small = ssl.pretrain.parse(parser, ["--out", str(tmp_path / "small")])
+    full = ssl.pretrain.parse(parser, ["--full", "--out", str(tmp_path / "full")])
+    chosen = ssl.pretrain.parse(parser, ["--full", "--n-clips", "7", "--out", str(tmp_path / "chosen")])
     assert small.n_clips < full.n_clips
+    assert (chosen.n_clips, chosen.size) == (7, full.size)
     assert full.encoder == "resnet18"
     assert full.size % 32 == 0

@@ -103,32 +103,28 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--root", type=Path, help="your clips; the phantom if left out")
     parser.add_argument("--full", action="store_true", help="256x256, width 32, 100 epochs, six runs")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="modern", help="how to train")
-    parser.add_argument("--size", type=int, default=None, help="height and width in pixels")
+    parser.add_argument("--size", type=int, help="height and width in pixels")
     parser.add_argument("--sequences", type=int, default=1666, help="of the phantom")
     parser.add_argument("--drawn", type=int, default=33, help="size of the Representative and Bad Mask sets")
-    parser.add_argument("--width", type=int, default=None, help="features of the U-Net at full size")
-    parser.add_argument("--frames", type=int, default=None, help="random frames a sequence")
-    parser.add_argument("--epochs", type=int, default=None, help="of the base networks")
-    parser.add_argument("--refine-epochs", type=int, default=None)
-    parser.add_argument("--runs", type=int, default=None, help="seeds")
+    parser.add_argument("--width", type=int, help="features of the U-Net at full size")
+    parser.add_argument("--frames", type=int, help="random frames a sequence")
+    parser.add_argument("--epochs", type=int, help="of the base networks")
+    parser.add_argument("--refine-epochs", type=int)
+    parser.add_argument("--runs", type=int, help="seeds")
     parser.add_argument(
         "--pass-share", type=float, default=0.37, help="of the masks, the best, pass the glance"
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "refine_sectors")
-    arguments = parser.parse_args()
-    full = arguments.full
-    defaults = {
-        "size": 256 if full else 64,
-        "width": 32 if full else 16,
-        "frames": 10 if full else 4,
-        "epochs": 100 if full else 4,
-        "refine_epochs": 100 if full else 2,
-        "runs": 6 if full else 3,
-    }
-    for key, value in defaults.items():
-        if getattr(arguments, key) is None:
-            setattr(arguments, key, value)
-    return arguments
+    full = parser.parse_args().full
+    parser.set_defaults(
+        size=256 if full else 64,
+        width=32 if full else 16,
+        frames=10 if full else 4,
+        epochs=100 if full else 4,
+        refine_epochs=100 if full else 2,
+        runs=6 if full else 3,
+    )
+    return parser.parse_args()
 
 
 def main() -> None:

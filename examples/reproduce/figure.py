@@ -11,9 +11,7 @@ import torch
 from data import Data
 from methods import Run
 from train import Setting, layer_of, model_of
-from train_resnet18 import Split, standardised, write_whole
-
-import sectoraug as sa
+from train_resnet18 import Split, draw_heatmap_row, write_whole
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -60,7 +58,6 @@ def _draw(
             for label in range(min(4, len(data.classes)))
         ]
     )
-    images = standardised(torch.from_numpy(np.array(split.images[picked]))[:, None]).to(device)
     figure, axes = plt.subplots(
         len(runs),
         len(picked),
@@ -72,20 +69,6 @@ def _draw(
         model = model_of(run, setting, len(data.classes)).to(device)
         weights = torch.load(out / "weights" / f"{run.file}.pt", map_location=device, weights_only=True)
         model.load_state_dict(weights)
-        with sa.GradCAM(model.eval(), layer_of(run, setting)) as gradcam:
-            maps = np.nan_to_num(gradcam(images).cpu().numpy())
-        guesses = gradcam.scores.argmax(1).tolist()
-        for axis, i, cam, guess in zip(line, picked, maps, guesses, strict=True):
-            axis.imshow(split.images[i], cmap="gray", vmin=0, vmax=255)
-            axis.imshow(cam, cmap="inferno", alpha=0.5, vmin=0, vmax=1)
-            axis.contour(split.sectors[i], [0.5], colors="cyan", linewidths=0.7)
-            truth, said = data.classes[split.labels[i]], data.classes[guess]
-            right = truth == said
-            axis.set_title(
-                truth if right else f"{truth}, not {said}", fontsize=7, color="k" if right else "crimson"
-            )
-            axis.set_xticks([])
-            axis.set_yticks([])
-        line[0].set_ylabel(name, fontsize=8)
+        draw_heatmap_row(line, name, model, layer_of(run, setting), split, picked, data.classes, device)
     write_whole(path, lambda part: figure.savefig(part, dpi=80, format="png"))
     plt.close(figure)

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 from torchvision.transforms.v2 import CutMix
 from tqdm import tqdm
-from train_resnet18 import evaluate, predictions, rank_and_world, standardised, wait_for_all, write_whole
+from train_resnet18 import evaluate, judge_epoch, rank_and_world, standardised, wait_for_all, write_whole
 
 import sectoraug as sa
 
@@ -176,14 +176,7 @@ def train(
     for epoch in tqdm(epochs, desc=run.file, leave=False, disable=rank > 0):
         losses = list(epoch_of(epoch))
         if rank == 0:
-            validation = data.splits["val"]
-            accuracy = float((predictions(model, validation, device) == validation.labels).mean())
-            state["losses"].append(float(torch.stack(losses).mean()))
-            state["accuracies"].append(accuracy)
-            if accuracy > state["best"]:
-                state["best"] = accuracy
-                state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
-            state["epoch"] = epoch + 1
+            judge_epoch(state, losses, model, data.splits["val"], device)
             whole = {
                 **state,
                 "shared": shared,

@@ -156,33 +156,29 @@ def some_of(frames: Frames) -> np.ndarray:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=Path, help="your clips; the phantom's if left out")
     parser.add_argument("--full", action="store_true", help="ResNet18 at 128x128, 1,000 clips, 50 epochs")
-    parser.add_argument(
-        "--encoder", default=None, help="resnet18, or narrowN with N features in its first layer"
-    )
-    parser.add_argument("--size", type=int, default=None, help="height and width in pixels, a multiple of 32")
-    parser.add_argument("--n-clips", type=int, default=None, help="of the phantom")
+    parser.add_argument("--encoder", help="resnet18, or narrowN with N features in its first layer")
+    parser.add_argument("--size", type=int, help="height and width in pixels, a multiple of 32")
+    parser.add_argument("--n-clips", type=int, help="of the phantom")
     parser.add_argument("--frames", type=int, default=24, help="of a clip")
     parser.add_argument("--every", type=int, default=4, help="take every k-th of them")
     parser.add_argument(
         "--shortcut", type=float, default=0.95, help="how often overlays are tied to the view"
     )
-    parser.add_argument("--epochs", type=int, default=None)
+    parser.add_argument("--epochs", type=int)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "ssl")
 
 
-def complete(arguments: argparse.Namespace) -> argparse.Namespace:
-    """Fill in the reduced or the full size, and refuse a folder of other settings."""
-    full = arguments.full
-    defaults = {
-        "encoder": "resnet18" if full else "narrow16",
-        "size": 128 if full else 64,
-        "n_clips": 1000 if full else 240,
-        "epochs": 50 if full else 6,
-    }
-    for key, value in defaults.items():
-        if getattr(arguments, key) is None:
-            setattr(arguments, key, value)
+def parse(parser: argparse.ArgumentParser, words: list[str] | None = None) -> argparse.Namespace:
+    """Arguments of the reduced or the full size; a folder of other settings is refused."""
+    full = parser.parse_args(words).full
+    parser.set_defaults(
+        encoder="resnet18" if full else "narrow16",
+        size=128 if full else 64,
+        n_clips=1000 if full else 240,
+        epochs=50 if full else 6,
+    )
+    arguments = parser.parse_args(words)
     if arguments.size % 32:
         raise SystemExit(
             f"--size is {arguments.size}; expected a multiple of 32, by which encoders shrink it."
@@ -217,7 +213,7 @@ def main() -> None:
     parser.add_argument("--backmix", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     add_arguments(parser)
-    arguments = complete(parser.parse_args())
+    arguments = parse(parser)
     frames = every_kth(clips_of(arguments), arguments.every)
     print("| run | frames | loss, first and last epoch | std | rank | seconds |\n|---|---|---|---|---|---|")
     for run in runs_of(arguments, arguments.methods, [arguments.backmix]):

@@ -26,7 +26,7 @@ import torch
 from clips import Clips, Frames, cached, every_kth, phantom_clips, split_by_patient, write_whole
 from methods import METHODS, SELF_SUPERVISED
 from networks import Encoder, imagenet_encoder
-from pretrain import Run, add_arguments, clips_of, complete, device_of_choice, pretrain, runs_of, spread
+from pretrain import Run, add_arguments, clips_of, device_of_choice, parse, pretrain, runs_of, spread
 from probe import (
     LAYER,
     Embedded,
@@ -321,7 +321,7 @@ def main() -> None:
         "--tune", action=argparse.BooleanOptionalAction, default=True, help="full fine-tuning too"
     )
     add_arguments(parser)
-    arguments = complete(parser.parse_args())
+    arguments = parse(parser)
     frames, data = data_of(arguments)
     results = results_of(frames, data, arguments)
     text = json.dumps(

@@ -194,30 +194,27 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--clips", type=Path, help="your clips; the phantom's if left out")
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--tasks", nargs="+", default=["random", *CHOICES, "supervised"])
-    parser.add_argument("--size", type=int, default=None, help="height and width in pixels")
-    parser.add_argument("--n-clips", type=int, default=None, help="of the phantom")
-    parser.add_argument("--frames", type=int, default=None, help="of a clip; three times --length or more")
-    parser.add_argument("--length", type=int, default=None, help="frames the network sees, a multiple of 4")
-    parser.add_argument("--epochs", type=int, default=None, help="of pretraining")
-    parser.add_argument("--tune-epochs", type=int, default=None)
+    parser.add_argument("--size", type=int, help="height and width in pixels")
+    parser.add_argument("--n-clips", type=int, help="of the phantom")
+    parser.add_argument("--frames", type=int, help="of a clip; three times --length or more")
+    parser.add_argument("--length", type=int, help="frames the network sees, a multiple of 4")
+    parser.add_argument("--epochs", type=int, help="of pretraining")
+    parser.add_argument("--tune-epochs", type=int)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--shortcut", type=float, default=0.0, help="how often overlays are tied to the view")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "ssl_temporal")
+    full = parser.parse_args().full
+    parser.set_defaults(
+        size=112 if full else 32,
+        n_clips=1000 if full else 144,
+        frames=48 if full else 24,
+        length=16 if full else 8,
+        epochs=50 if full else 6,
+        tune_epochs=20 if full else 3,
+    )
     arguments = parser.parse_args()
-    full = arguments.full
-    defaults = {
-        "size": 112 if full else 32,
-        "n_clips": 1000 if full else 144,
-        "frames": 48 if full else 24,
-        "length": 16 if full else 8,
-        "epochs": 50 if full else 6,
-        "tune_epochs": 20 if full else 3,
-    }
-    for key, value in defaults.items():
-        if getattr(arguments, key) is None:
-            setattr(arguments, key, value)
     kept = {key: value for key, value in vars(arguments).items() if key not in ("out", "tasks", "seed")}
     keep_settings(arguments.out, kept)
     return arguments

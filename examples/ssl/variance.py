@@ -13,7 +13,7 @@ from pathlib import Path
 
 from clips import every_kth, phantom_clips, write_whole
 from methods import SELF_SUPERVISED
-from pretrain import add_arguments, complete, pretrain, runs_of
+from pretrain import add_arguments, parse, pretrain, runs_of
 from probe import Embedded, phantom_frames, probe_f1
 from table import DRAWS, FRACTIONS, cell, head, line
 
@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")
     add_arguments(parser)
     parser.set_defaults(out=Path(__file__).parents[1] / "output" / "ssl_variance")
-    arguments = complete(parser.parse_args())
+    arguments = parse(parser)
     if arguments.clips is not None:
         raise SystemExit("this study makes its own clips, as many as it needs; leave out --clips.")
     train, _ = phantom_frames(arguments.labelled, arguments.size, 1, 0.0)
