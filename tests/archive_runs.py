@@ -33,6 +33,8 @@ class Difficult(FindSector):
 
 
 if __name__ == "__main__":
+    # Background jobs of shells start with it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     engine = with_dask(2, timeout_s=10) if sys.argv[1] == "dask" else with_processes(2, timeout_s=10)
     clips, out = Path(sys.argv[2]), Path(sys.argv[3]).absolute()
     sources, _ = find_sources([clips])

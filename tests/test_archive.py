@@ -221,7 +221,10 @@ def test_ctrl_c_ends_a_run_at_once_and_it_goes_on(tmp_path: Path) -> None:
         workers = [p for p in psutil.Process(run.pid).children() if p.num_threads() > 2]
         time.sleep(0.05)
     run.send_signal(signal.SIGINT)
-    assert run.wait(30) != 0
+    try:
+        assert run.wait(30) != 0
+    finally:
+        run.kill()
     assert not psutil.wait_procs(workers, timeout=10)[1], "workers outlive their run"
     assert not (out / ".part").exists()
     assert number(sectoraug("masks", clips, "--out", out, "--workers", 2), "masks done") == 4

@@ -17,8 +17,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_end
-from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from sectoraug.workbench.manifest import Entry, SectorRefused
@@ -42,17 +42,18 @@ def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
     def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
         waiting = deque(sources)
         while waiting:
-            stop = spawn.Event()
-            pool = ProcessPoolExecutor(min(workers, len(waiting)), spawn, _start_worker, (stop,))
-            try:
-                yield from _until_broken(
-                    pool, partial(attempt, timeout_s=timeout_s), job, waiting, 2 * workers
-                )
-            except BaseException:
-                stop.set()
-                raise
-            finally:
-                pool.shutdown(cancel_futures=True)
+            reader, writer = spawn.Pipe(duplex=False)
+            with reader, writer:
+                pool = ProcessPoolExecutor(min(workers, len(waiting)), spawn, _start_worker, (reader,))
+                try:
+                    yield from _until_broken(
+                        pool, partial(attempt, timeout_s=timeout_s), job, waiting, 2 * workers
+                    )
+                except BaseException:
+                    writer.close()
+                    raise
+                finally:
+                    pool.shutdown(cancel_futures=True)
 
     return run
 
@@ -82,17 +83,14 @@ def _until_broken(
                 yield source, None
 
 
-def _start_worker(stop: Event) -> None:
+def _start_worker(run: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    # Workers of a killed run would wait for work for ever.
-    for over in (stop.wait, partial(wait_for_end, [parent.sentinel])):
-        threading.Thread(target=_end_after, args=(over,), daemon=True).start()
+    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
 
 
-def _end_after(over: Callable[[], object]) -> None:
-    over()
+def _end_with(run: Connection) -> None:
+    # The run closes its end when it stops, the system when it is killed; else workers would wait for ever.
+    wait_for_end([run])
     os._exit(1)
 
 
