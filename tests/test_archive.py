@@ -206,6 +206,18 @@ def test_a_drawn_mask_that_cannot_be_used_says_why(tmp_path: Path) -> None:
         assert entries(m)[-1]["file"] is None
 
 
+def test_a_drawn_mask_of_two_clips_is_refused(tmp_path: Path) -> None:
+    for site in "ab":
+        make_clips(tmp_path / site, 1)
+    (tmp_path / "drawn" / "patient000").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "drawn" / "patient000" / "clip0000.png"), np.eye(64, dtype=np.uint8))
+    run = ("--out", tmp_path / "m", "--drawn", tmp_path / "drawn", "--workers", 1)
+    said = sectoraug("masks", tmp_path / "a", tmp_path / "b", *run, status=2)
+    assert "and like another clip; expected one clip a mask" in said
+    assert not (tmp_path / "m").exists()
+    assert number(sectoraug("masks", tmp_path / "a", *run), "masks done") == 1
+
+
 def test_excluded_folders_are_not_searched(clips: Path, tmp_path: Path) -> None:
     make_clips(tmp_path / "c", 22)
     run = ("masks", tmp_path / "c", "--out", tmp_path / "m", "--workers", 1)

@@ -180,7 +180,7 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
 
 def sort_some(masks: Path) -> tuple[str, str, str]:
     """The worst is out, the best is in, the next is undecided: their digests."""
-    found = masks_in(masks)
+    found, _ = masks_in(masks)
     worst, best, other = found[0], found[-1], found[1]
     Journal(masks).append(
         [Change(worst.clip, worst.digest, "out"), Change(best.clip, best.digest, "in")], "hand", "a"
@@ -233,7 +233,7 @@ def test_what_is_sorted_in_later_is_copied_by_the_same_command(masks: Path, tmp_
     said = sectoraug(*command, status=1).stdout
     assert re.search(r"^refused +2$", said, re.MULTILINE) and re.search(r"^failed +0$", said, re.MULTILINE)
     assert "     1: has a sector that nobody has sorted; expected one sorted in" in said
-    later = next(m for m in masks_in(masks) if m.entry.source.endswith("clip0001.npy"))
+    later = next(m for m in masks_in(masks)[0] if m.entry.source.endswith("clip0001.npy"))
     Journal(masks).append([Change(later.clip, later.digest, "in")], "hand", "b")
     said = sectoraug(*command, status=1).stdout
     assert re.search(r"^copies done +1$", said, re.MULTILINE) and re.search(
@@ -246,7 +246,7 @@ def test_what_is_sorted_in_later_is_copied_by_the_same_command(masks: Path, tmp_
 
 
 def test_tiles_show_the_clip_or_say_why_not(masks: Path, tmp_path: Path) -> None:
-    found = masks_in(masks)
+    found, _ = masks_in(masks)
     assert [mask.entry.quality for mask in found] == sorted(m.entry.quality or 0 for m in found)
     tile = tile_of(found[0])
     assert tile.frame is not None
@@ -265,12 +265,12 @@ def test_tiles_show_the_clip_or_say_why_not(masks: Path, tmp_path: Path) -> None
     assert said[4:] == ["The clip has changed since.", "The mask is gone or damaged."]
 
     (masks / "clips").rename(tmp_path / "elsewhere")
-    assert tile_of(masks_in(masks)[0]).trouble == "The clip is gone."
-    assert tile_of(masks_in(masks, [tmp_path / "elsewhere"])[0]).trouble == ""
+    assert tile_of(masks_in(masks)[0][0]).trouble == "The clip is gone."
+    assert tile_of(masks_in(masks, [tmp_path / "elsewhere"])[0][0]).trouble == ""
 
 
 def test_sprites_answer_many_at_once(masks: Path) -> None:
-    with Sprites(masks_in(masks)) as sprites, ThreadPoolExecutor(12) as threads:
+    with Sprites(masks_in(masks)[0]) as sprites, ThreadPoolExecutor(12) as threads:
         assert len(set(threads.map(lambda k: sprites.get(k % 3).jpeg, range(12)))) == 3
         picture = cv2.imdecode(np.frombuffer(sprites.get(2).jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert picture.shape == (6 * 168, 8 * 224)
@@ -661,7 +661,7 @@ def test_keys_and_mouse_decide_what_they_show(masks: Path, context: Any) -> None
         assert not page.errors
         assert all(url.startswith(f"http://127.0.0.1:{running.port}/") for url in page.asked)
         running.stop()
-    names = [mask.entry.source for mask in masks_in(masks)]
+    names = [mask.entry.source for mask in masks_in(masks)[0]]
     kept = sorted(name for name, letter in zip(names, everything, strict=True) if letter == "i")
     assert sectoraug("review", masks, "--list", "in").stdout.splitlines() == kept
     assert Review(masks).default == "out"  # as it was the last time

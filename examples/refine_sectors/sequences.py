@@ -48,9 +48,7 @@ def kept(path: Path, make: Callable[[], Sequence]) -> Sequence:
     """The sequence in a file, which is made and written first where there is none."""
     if not path.exists():
         made = make()
-        known = {
-            name: getattr(made, name) for name in ("drawn", "overlay") if getattr(made, name) is not None
-        }
+        known = {"drawn": made.drawn, "overlay": made.overlay}
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")
         with open(part, "wb") as file:
@@ -60,7 +58,7 @@ def kept(path: Path, make: Callable[[], Sequence]) -> Sequence:
                 clip_size=made.clip_size,
                 masks=np.stack([made.masks[method] for method in METHODS]),
                 qualities=[made.qualities[method] for method in METHODS],
-                **known,
+                **{name: plane for name, plane in known.items() if plane is not None},
             )
         part.replace(path)
     with np.load(path) as saved:

@@ -35,7 +35,7 @@ _DASK_WINDOW = 1000  # clips known to the scheduler at a time
 def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
     """An engine of `workers` spawned processes, each ended where a clip takes longer than `timeout_s`.
 
-    Stopped early, it ends them at once: what a clip under way has written is cleared by the next run.
+    Stopped early, it ends them at once: what a clip under way has written is cleared.
     """
     spawn = multiprocessing.get_context("spawn")
 

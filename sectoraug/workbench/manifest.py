@@ -61,6 +61,11 @@ def read_entries(folder: Path) -> list[Entry]:
         return [_parsed(line, n, path) for n, line in enumerate(lines, 1) if line.endswith("\n")]
 
 
+def latest_by_clip(folder: Path) -> dict[str, Entry]:
+    """The last entry of each clip by its SHA-256, or by its visit where its bytes could not be read."""
+    return {entry.sha256 or entry.visit: entry for entry in read_entries(folder)}
+
+
 def _parsed(line: str, number: int, path: Path) -> Entry:
     try:
         return Entry(**json.loads(line))

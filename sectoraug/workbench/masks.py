@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.images import read_sector
-from sectoraug.workbench.manifest import NAME, Entry, SectorRefused, read_entries
+from sectoraug.workbench.manifest import NAME, Entry, SectorRefused, latest_by_clip
 from sectoraug.workbench.out_folder import whole_file
 from sectoraug.workbench.review_journal import NAME as JOURNAL
 from sectoraug.workbench.review_journal import Journal, verdict_on
@@ -78,7 +78,7 @@ def kept_sector(
     background and that a person sorted in, or of that quality if nobody sorted it (but for `reviewed_only`);
     ValueError or OSError if it cannot be read.
     """
-    entry = _by_digest(folder, _state_of(folder / NAME)).get(sha256)
+    entry = _entries(folder, _state_of(folder / NAME)).get(sha256)
     if entry is None:
         raise SectorRefused(
             f"{name} has no entry in {folder}; expected a run of `sectoraug masks` over this very file: run "
@@ -120,8 +120,8 @@ def kept_sector(
 
 
 @lru_cache(maxsize=1)
-def _by_digest(folder: Path, state: object) -> dict[str, Entry]:
-    return {entry.sha256: entry for entry in read_entries(folder) if entry.sha256}
+def _entries(folder: Path, state: object) -> dict[str, Entry]:
+    return latest_by_clip(folder)
 
 
 @lru_cache(maxsize=1)

@@ -25,7 +25,6 @@ from sectoraug.workbench.review_tiles import (
     jpeg,
     look,
     masks_in,
-    n_without_mask,
     tile_of,
 )
 
@@ -58,13 +57,11 @@ class Review:
     """
 
     def __init__(self, folder: Path, moved_to: Sequence[Path] = (), default: str | None = None) -> None:
-        self.masks = masks_in(folder, moved_to)
+        self.masks, self.without_mask = masks_in(folder, moved_to)
         if not self.masks:
             raise ValueError(
                 f"{folder} holds no mask; expected some to look at: run `sectoraug masks` over clips first."
             )
-        self.without_mask = n_without_mask(folder)
-        """Clips of the run that gave no mask, and so are not shown."""
         self.journal = Journal(folder)
         self.default = default or self.journal.last_page_verdict or "in"
         checks.choice(self.default, VERDICTS, "--default")

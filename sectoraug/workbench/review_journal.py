@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sectoraug.pool_folder import owner_only
-from sectoraug.workbench.manifest import Entry, read_entries
+from sectoraug.workbench.manifest import Entry, latest_by_clip, read_entries
 
 NAME = "review.jsonl"
 VERDICTS = ("in", "out")
@@ -153,10 +153,10 @@ def decisions(folder: Path) -> dict[str, str]:
     """
     journal = Journal(folder)
     found = {}
-    for entry in read_entries(folder):
+    for clip, entry in latest_by_clip(folder).items():
         verdict = verdict_on(entry, folder, journal)
-        if entry.sha256 is not None and verdict is not None:
-            found[entry.sha256] = verdict
+        if verdict is not None:
+            found[clip] = verdict
     return found
 
 

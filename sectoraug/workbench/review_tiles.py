@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.images import read_sector
-from sectoraug.workbench.manifest import Entry, read_entries
+from sectoraug.workbench.manifest import Entry, latest_by_clip
 from sectoraug.workbench.review_journal import mask_digest
 from sectoraug.workbench.sources import sha256_of, visit_of
 
@@ -53,27 +53,25 @@ class Tile:
     """Of the mask: closed polygons of (x, y) in pixels of the frame."""
 
 
-def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> list[Mask]:
-    """The masks of a `masks` run, worst quality first; clips of equal bytes share one.
+def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> tuple[list[Mask], int]:
+    """The masks of a `masks` run, worst quality first, and the number of clips that got none.
+
+    Clips of equal bytes count as one.
 
     Args:
         folder: what `sectoraug masks` has written.
         moved_to: folders of clips that are no longer where that run found them.
     """
-    entries = {e.sha256: e for e in read_entries(folder) if e.sha256 and e.file and e.size and not e.error}
+    entries = latest_by_clip(folder)
     found = []
     for clip, entry in entries.items():
-        assert entry.file is not None
+        if not entry.file or not entry.size or entry.error:
+            continue
         file = folder / entry.file
         places = ([Path(entry.path)] if entry.path else []) + [Path(top) / entry.source for top in moved_to]
         found.append(Mask(clip, file, mask_digest(file) if file.is_file() else "", tuple(places), entry))
-    return sorted(found, key=lambda mask: (mask.entry.quality or 0.0, mask.clip))
-
-
-def n_without_mask(folder: Path) -> int:
-    """The number of clips that a `masks` run gave no mask."""
-    latest = {entry.sha256 or entry.visit: entry for entry in read_entries(folder)}
-    return sum(entry.error is not None for entry in latest.values())
+    found.sort(key=lambda mask: (mask.entry.quality or 0.0, mask.clip))
+    return found, len(entries) - len(found)
 
 
 def tile_of(mask: Mask) -> Tile:

@@ -56,23 +56,29 @@ def find_sources(
 def with_drawn(sources: Iterable[Source], folder: Path) -> tuple[list[Source], int]:
     """The same clips with the masks that a person drew for them, and the number of masks of no clip.
 
-    The mask of a clip `a/b.dcm` is `folder/a/b.dcm.png`, or `folder/a/b.png`.
+    The mask of a clip `a/b.dcm` is `folder/a/b.dcm.png`, or `folder/a/b.png`. Raises ValueError for one that
+    is named like several clips.
     """
     if not folder.is_dir():
         raise NotADirectoryError(
             f"{folder} is no folder; expected one of drawn masks, named like their clips: patient/view.png."
         )
-    unused = {path.absolute() for path in folder.rglob("*.png")}
-    found = []
+    masks = {path.absolute() for path in folder.rglob("*.png")}
+    found, taken = [], set()
     for source in sources:
         named = folder.absolute() / source.name
-        drawn = next(
-            (p for p in (named.with_name(named.name + ".png"), named.with_suffix(".png")) if p.is_file()),
-            None,
-        )
-        unused.discard(drawn)
-        found.append(source if drawn is None else replace(source, drawn=str(drawn)))
-    return found, len(unused)
+        names = (named.with_name(f"{named.name}.png"), named.with_suffix(".png"))
+        drawn = next((name for name in names if name.is_file()), None)
+        if drawn in taken:
+            raise ValueError(
+                f"{drawn} is named like {source.name} and like another clip; expected one clip a mask: add "
+                ".png to the clip's whole name, and give inputs with equal names one by one."
+            )
+        if drawn is not None:
+            taken.add(drawn)
+            source = replace(source, drawn=str(drawn))
+        found.append(source)
+    return found, len(masks - taken)
 
 
 def sha256_of(path: Path) -> str:
