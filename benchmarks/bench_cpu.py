@@ -1,4 +1,4 @@
-"""The swap on one CPU thread, against a copy, the authors' indexing, np.where and a flip.
+"""The swap on one CPU thread, against a copy, the authors' indexing and np.where; plugs against hosts' flips.
 
 python benchmarks/bench_cpu.py [--quick] [--write]
 """
@@ -21,10 +21,15 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
+from monai.transforms import RandFlipd
 from timing import interleaved, show, spread, write
 from torch.utils.data import DataLoader, Dataset
+from torchvision import tv_tensors
+from torchvision.transforms import v2
 
 import sectoraug as sa
+from sectoraug.plugins.monai import BackMixd
+from sectoraug.plugins.torchvision import BackMix
 
 cv2.setNumThreads(1)
 torch.set_num_threads(1)
@@ -72,8 +77,13 @@ def bench_size(shape: tuple[int, int, int], streaming: bool, rounds: int, second
         indices = cycle(range(n))
         return lambda: call(next(indices))
 
+    def library_calls(i: int) -> None:
+        np.copyto(out, backgrounds[-i])
+        cv2.copyTo(images[i], sectors[i], out)
+
     contestants = {
         "memcpy": over(lambda i: np.copyto(out, images[i])),
+        "library calls": over(library_calls),
         "swap, bool sector": over(
             lambda i: sa.swap_background(images[i], bools[i], backgrounds[-i], out=out)
         ),
@@ -90,11 +100,37 @@ def bench_size(shape: tuple[int, int, int], streaming: bool, rounds: int, second
     return {
         "swap / memcpy, bool sector": spread(swap / times["memcpy"]),
         "swap / memcpy, 0/1 sector": spread(times["swap, 0/1 sector"] / times["memcpy"]),
+        "swap / its two library calls, bool sector": spread(swap / times["library calls"]),
+        "its two library calls / memcpy": spread(times["library calls"] / times["memcpy"]),
         "authors' indexing / swap": spread(times["authors' indexing"] / swap, 1),
         "np.where / swap": spread(times["np.where"] / swap, 1),
         "Compose+BackMix / Compose+HorizontalFlip": spread(
             times["Compose + BackMix"] / times["Compose + HorizontalFlip"]
         ),
+    }
+
+
+def bench_plugs(shape: tuple[int, int, int], rounds: int, seconds: float) -> dict[str, Any]:
+    """The plugs for torchvision and MONAI beside their hosts' flips of image and mask, hot."""
+    images, sectors = material(2, shape)
+    pool = sa.BackgroundPool.from_arrays(images, sectors)
+    image = torch.from_numpy(images[0].transpose(2, 0, 1).copy())
+    sector = torch.from_numpy(sectors[0])
+    sample = {"image": tv_tensors.Image(image), "mask": tv_tensors.Mask(sector)}
+    entries = {"image": image, "mask": sector[None]}
+    transforms = {
+        "torchvision": (BackMix(pool), sample),
+        "v2.RandomHorizontalFlip": (v2.RandomHorizontalFlip(p=1), sample),
+        "MONAI": (BackMixd("image", pool, sector_key="mask"), entries),
+        "RandFlipd": (RandFlipd(["image", "mask"], prob=1, spatial_axis=1), entries),
+    }
+    contestants = {name: lambda t=transform, x=given: t(x) for name, (transform, given) in transforms.items()}
+    times = interleaved(contestants, rounds, seconds)
+    return {
+        "torchvision BackMix / v2.RandomHorizontalFlip": spread(
+            times["torchvision"] / times["v2.RandomHorizontalFlip"]
+        ),
+        "MONAI BackMixd / RandFlipd": spread(times["MONAI"] / times["RandFlipd"]),
     }
 
 
@@ -153,6 +189,8 @@ def main() -> None:
         for shape in SIZES:
             name = f"{'x'.join(map(str, shape))}, {memory}"
             result[name] = bench_size(shape, memory == "streaming", rounds, seconds)
+            if memory == "hot":
+                result[name] |= bench_plugs(shape, rounds, seconds)
             show(name, result[name])
     result["DataLoader, 224x224 PNG"] = bench_decode(
         32 if arguments.quick else 400, 2 if arguments.quick else 15

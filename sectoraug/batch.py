@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections.abc import Callable
 from typing import Any
@@ -125,13 +126,18 @@ def _fill(
     if images.device.type == "cpu":
         batch_cpu.swap_into(out, changed, *arguments)
     elif images.device.type == "cuda" and _HAS_TRITON:
-        from sectoraug import batch_kernel
-
         with torch.cuda.device(images.device):
-            batch_kernel.swap_into(out, changed, *arguments)
+            _kernel()(out, changed, *arguments)
     else:
         swap_into(out, changed, *arguments)
     return changed
+
+
+@functools.cache
+def _kernel() -> Callable[..., None]:
+    from sectoraug import batch_kernel  # with triton, which takes a second to import
+
+    return batch_kernel.swap_into
 
 
 def _areas(sectors: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,6 +17,18 @@ if TYPE_CHECKING:
 
 _BITS64 = (1 << 64) - 1
 _HIGHEST = (1 << 63) - 1
+
+
+class _Number(threading.local):
+    """One number for torch to draw into, each thread's own: a new tensor costs more than the draw."""
+
+    def __init__(self) -> None:
+        torch = sys.modules["torch"]
+        with torch.inference_mode(False):  # else it could not be written to outside of that mode
+            self.tensor = torch.empty((), dtype=torch.int64, device="cpu")
+
+
+_number = _Number()
 
 
 class Draws:
@@ -30,20 +43,18 @@ class Draws:
     def __init__(self) -> None:
         self._rank_at_start = int(os.environ.get("RANK", 0))
 
-    def bits(self, host: random.Random, host_is_seeded: bool) -> int:
-        """64 random bits; `host` is the host library's own generator."""
-        torch = sys.modules.get("torch")
-        if torch is None or (host_is_seeded and not _in_worker()):
+    def bits(self, host: random.Random | None = None, host_is_seeded: bool = False) -> int:
+        """64 random bits; `host` is the host library's own generator, if it has one."""
+        if host is not None and ("torch" not in sys.modules or (host_is_seeded and not _in_worker())):
             bits = host.getrandbits(63)
         else:
-            bits = int(torch.randint(_HIGHEST, ()))
+            bits = int(_number.tensor.random_().item())
         return _splitmix64(bits + self._rank() * 0xD1342543DE82EF95)
 
     def bits_on(self, where: device, n: int) -> Tensor:
         """(n,) int64 of 63 random bits, made on a device by torch's default generator of that device."""
-        import torch
-
-        bits = torch.randint(_HIGHEST, (n,), device=where)
+        torch = sys.modules["torch"]
+        bits: Tensor = torch.randint(_HIGHEST, (n,), device=where)
         rank = self._rank()
         if rank:
             bits = bits * (_splitmix64(rank) >> 1 | 1) & _HIGHEST

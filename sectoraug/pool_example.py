@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,9 +12,6 @@ from numpy.typing import NDArray
 from sectoraug import checks
 from sectoraug.images import fit
 from sectoraug.pool import BackgroundPool
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def checked_pool(pool: Any) -> BackgroundPool:
@@ -26,42 +24,30 @@ def checked_pool(pool: Any) -> BackgroundPool:
     return pool
 
 
-def inside_of(given: Any, size: tuple[int, ...], name: str, missing: str) -> NDArray[np.uint8] | None:
-    """A tensor's or array's sector, (H, W) or (1, H, W), as (H, W) uint8, nonzero inside.
-
-    Other numbers than bool and uint8 pass if they are 0 and 1, as masks of float tensors are. None where it
-    is missing and `missing` is "skip".
-    """
-    plane = given
-    if hasattr(plane, "detach"):
-        plane = np.asarray(plane.detach().cpu())
-    if isinstance(plane, np.ndarray):
-        if plane.ndim == 3 and len(plane) == 1:
-            plane = plane[0]
-        if plane.dtype not in (np.bool_, np.uint8) and ((plane == 0) | (plane == 1)).all():
-            plane = plane.astype(np.uint8)
-    if missing == "skip":
-        return checks.sector_or_none(plane, size, name)
-    return checks.sector(plane, size, name, 'use missing="skip" to leave it as it is')
-
-
 def background_for(
-    pool: BackgroundPool, donor: int, size: tuple[int, ...], channels: int, dtype: Any, what: str, resize: str
+    pool: BackgroundPool,
+    donor: int,
+    example: Any,
+    size: tuple[int, ...],
+    channels: int,
+    dtype: Any,
+    resize: str,
+    describe: Callable[[object], str] = checks.describe,
 ) -> NDArray[Any]:
-    """Background `donor`, (H, W[, C]), for an example of this size, channels and dtype.
+    """Background `donor`, (H, W[, C]), for an image or clip of this size, channels and NumPy dtype.
 
     Args:
-        what: the example in words, for the sentence that says why it does not fit.
+        example: the image or clip itself, which `describe` names in the sentence if it does not fit.
         resize: "raise", "stretch" or "pad".
     """
-    if str(pool.dtype) != str(dtype) or (pool.channels or 1) != channels:
+    if pool.dtype != dtype or (pool.channels or 1) != channels:
         raise ValueError(
             f"the pool holds {pool.dtype} backgrounds with {pool.channels or 1} channel(s) but the image "
-            f"is {what}; expected the same: build the pool from images of this kind, "
+            f"is {describe(example)}; expected the same: build the pool from images of this kind, "
             "and put BackMix before any conversion to float."
         )
     background = pool.background(donor)
-    if pool.size == tuple(size):
+    if pool.size == size:
         return background
     if resize == "raise":
         raise ValueError(
@@ -81,25 +67,3 @@ def common_sector(
         donor_inside = fit(pool.background(donor), donor_inside, inside.shape, resize)[1]
     both = np.asarray(cv2.bitwise_and(inside, donor_inside), np.uint8)
     return both if cv2.hasNonZero(both) else None
-
-
-def swap_example(
-    image: Tensor, inside: NDArray[np.uint8], pool: BackgroundPool, donor: int, resize: str
-) -> Tensor:
-    """An image (C, H, W) or clip (C, T, H, W) on the background of `donor`, bit for bit inside the sector."""
-    import torch
-
-    from sectoraug.batch import swap_background_batch
-    from sectoraug.batch_checks import describe
-
-    if image.is_floating_point() and not bool(torch.isfinite(image).all()):
-        raise ValueError(
-            f"the image is {describe(image)} with NaN or infinite pixels; expected finite ones: find the "
-            "file or the transform that makes them."
-        )
-    channels, size = len(image), tuple(image.shape[-2:])
-    dtype = str(image.dtype).removeprefix("torch.")
-    background = background_for(pool, donor, size, channels, dtype, describe(image), resize)
-    pixels = torch.from_numpy(np.array(background)).view(1, *size, channels).permute(0, 3, 1, 2)
-    sector = torch.from_numpy(inside)[None]
-    return swap_background_batch(image[None], sector, pixels.to(image.device), validate=False)[0][0]

@@ -85,10 +85,10 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
         self, key: str, value: NDArray[Any], inside: Inside, visible: Inside, sampled: Sampled
     ) -> NDArray[Any]:
         out = np.empty(value.shape, value.dtype)
-        is_clip = self._additional_targets.get(key, key) != "image"
-        frames, targets = (value, out) if is_clip else ([value], [out])
-        fill = self._filler(frames[0], inside, sampled)
-        for frame, target in zip(frames, targets, strict=True):
+        if self._additional_targets.get(key, key) == "image":
+            return composite(value, visible, self._filler(value, inside, sampled)(value), out)
+        fill = self._filler(value[0], inside, sampled)
+        for frame, target in zip(value, out, strict=True):
             composite(frame, visible, fill(frame), target)
         return out
 
@@ -160,8 +160,8 @@ class _BackgroundTransform(A.ImageOnlyTransform):  # type: ignore[misc]
 
     else:
 
-        def update_transform_params(self, params: Any, data: Any) -> dict[str, Any]:
-            return dict(params)  # the host's own adds a shape that is not used, and needs an image
+        def update_transform_params(self, params: Any, data: Any) -> Any:
+            return params  # the host's own adds a shape that is not used, and needs an image
 
         def get_params_dependent_on_data(self, params: Any, data: Any) -> dict[str, Any]:
             return self._drawn(self.py_random, self.seed is not None, data)
@@ -235,13 +235,13 @@ class BackMix(_BackgroundTransform):
         return common_sector(self.pool, sampled["donor"], inside, self.resize)
 
     def _filler(self, frame: NDArray[Any], inside: Inside, sampled: Sampled) -> Filler:
-        channels = frame.shape[2] if frame.ndim == 3 else 1
-        what, donor = checks.describe(frame), sampled["donor"]
+        shape = frame.shape
+        channels = shape[2] if len(shape) == 3 else 1
         background = background_for(
-            self.pool, donor, frame.shape[:2], channels, frame.dtype, what, self.resize
+            self.pool, sampled["donor"], frame, shape[:2], channels, frame.dtype, self.resize
         )
-        if background.ndim != frame.ndim:
-            background = background.reshape(frame.shape)
+        if background.shape != shape:
+            background = background.reshape(shape)
         return lambda _: background
 
     def get_transform_init_args(self) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from sectoraug import checks
 from sectoraug.draws import Draws
 from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool_example import checked_pool, common_sector, inside_of, swap_example
+from sectoraug.pool_example import checked_pool, common_sector
+from sectoraug.pool_tensor import inside_of, swap_example
 
 try:
     from monai.config.type_definitions import KeysCollection

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from random import Random
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,8 @@ from sectoraug.batch import swap_background_batch
 from sectoraug.draws import Draws
 from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool_example import checked_pool, common_sector, inside_of, swap_example
+from sectoraug.pool_example import checked_pool, common_sector
+from sectoraug.pool_tensor import inside_of, swap_example
 
 try:
     from torchvision import tv_tensors
@@ -90,8 +90,11 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         """The sample or batch, its background swapped; inputs are not written to."""
         sample = inputs if len(inputs) > 1 else inputs[0]
         places, spec = tree_flatten_with_path(sample)
-        leaves = [leaf for _, leaf in places]
-        keys = [path[-1].key if path and isinstance(path[-1], MappingKey) else None for path, _ in places]
+        keys, leaves = [], []
+        for path, leaf in places:
+            last = path[-1] if path else None
+            keys.append(last.key if isinstance(last, MappingKey) else None)
+            leaves.append(leaf)
         named = dict(zip(keys, leaves, strict=True))
         image = _only_image(leaves)
         given = self._sector(leaves, named)
@@ -160,7 +163,7 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         return self.p >= 1 or self._bits() < self.p * 2**64
 
     def _bits(self) -> int:
-        return self._draws.bits(Random(0), host_is_seeded=False)
+        return self._draws.bits()
 
     def _sector(self, leaves: list[Any], named: dict[Any, Any]) -> Any:
         if self.sector_key is not None:
