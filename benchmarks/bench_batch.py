@@ -18,7 +18,7 @@ import cv2
 import kornia.augmentation as K
 import numpy as np
 import torch
-from timing import interleaved, show, spread, write
+from timing import guard, interleaved, show, spread, write
 from torch import Tensor
 from torchvision.transforms import v2
 
@@ -140,7 +140,7 @@ def main() -> None:
     )
     parser.add_argument("--write", action="store_true", help="keep the result in results/batch_DEVICE.json")
     arguments = parser.parse_args()
-    rounds, seconds = (2, 0.002) if arguments.quick else (15, 0.03)
+    rounds, seconds = (3, 0.002) if arguments.quick else (15, 0.03)
     on_gpu = arguments.device == "cuda"
     sizes = (16,) if arguments.quick else (16, 64, 256, 1024) if on_gpu else (16, 64, 256)
     result: dict[str, Any] = {}
@@ -156,6 +156,11 @@ def main() -> None:
         show("host", result["host"])
     if arguments.write:
         print("\nwritten to", write(f"batch_{arguments.device}", {"results": result}, arguments.device))
+    if arguments.quick:
+        ratios = {
+            size: {k: v for k, v in rows.items() if k.endswith(" / copy_")} for size, rows in result.items()
+        }
+        guard(f"batch_{arguments.device}", ratios, ("swap", "RandomBackMix"))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import gc
+import hashlib
+import io
 import json
 import os
 import platform
+import subprocess
+import sys
 import time
+import tokenize
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +20,10 @@ from typing import Any
 
 import numpy as np
 
-RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+# Variables that keep newer instructions of a processor from its libraries, to see what an older one would do.
+INSTRUCTIONS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENCV_CPU_DISABLE")
 LIBRARIES = (
     "sectoraug",
     "numpy",
@@ -71,9 +80,11 @@ def _timed(call: Callable[[], Any], n: int, synchronize: Callable[[], Any]) -> f
 
 
 def spread(values: np.ndarray, digits: int = 2) -> dict[str, float]:
-    """Median and quartiles."""
-    low, middle, high = np.percentile(values, (25, 50, 75))
-    return {"median": round(middle, digits), "q1": round(low, digits), "q3": round(high, digits)}
+    """Median, quartiles and the lowest."""
+    lowest, low, middle, high = (
+        round(float(value), digits) for value in np.percentile(values, (0, 25, 50, 75))
+    )
+    return {"median": middle, "q1": low, "q3": high, "lowest": lowest}
 
 
 def machine(device: str = "cpu") -> dict[str, Any]:
@@ -88,6 +99,8 @@ def machine(device: str = "cpu") -> dict[str, Any]:
         "processor": _processor(),
         **({} if device == "cpu" else {"gpu": _gpu()}),
         "cores": os.cpu_count(),
+        "instructions": ", ".join(f"{key}={os.environ[key]}" for key in INSTRUCTIONS if key in os.environ)
+        or "all",
         "system": platform.system(),
         "python": platform.python_version(),
         **versions,
@@ -116,8 +129,93 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
 
 
 def write(name: str, result: dict[str, Any], device: str = "cpu") -> Path:
-    """Keep a result with its machine as results/NAME.json."""
+    """Keep a result as results/NAME.json, with its machine, its commit, and the files that it depends on.
+
+    Those are the script and what it imported of the package.
+
+    Raises:
+        SystemExit: one of these files is not as committed.
+    """
+    imported = [key for key in sys.modules if key.startswith("sectoraug.")]
+    package = [ROOT / key.replace(".", "/") for key in imported]
+    modules = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in package]
+    names = sorted(str(path.relative_to(ROOT)) for path in [*modules, Path(sys.argv[0]).resolve()])
+    changed = _git("status", "--porcelain", "--", *names)
+    if changed:
+        raise SystemExit(
+            f"not as committed:\n{changed}\nexpected what a commit holds: commit, then run again."
+        )
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(device), **result}, indent=1) + "\n")
+    made = {
+        "commit": _git("rev-parse", "--short", "HEAD"),
+        "files": {n: fingerprint(ROOT / n) for n in names},
+    }
+    path.write_text(json.dumps({"machine": machine(device), **made, **result}, indent=1) + "\n")
     return path
+
+
+def fingerprint(path: Path) -> str:
+    """A hash of a file; of a Python file without comments, docstrings, spaces and line breaks."""
+    text = path.read_text()
+    if path.suffix == ".py":
+        text = _code_alone(text)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _code_alone(source: str) -> str:
+    lines = [list(line) for line in source.splitlines()]
+    texts = [
+        (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ]
+    comments = [
+        (*token.start, *token.end)
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    ]
+    for first, start, last, end in texts + comments:
+        for row in range(first, last + 1):
+            line = lines[row - 1]
+            here = slice(start if row == first else 0, end if row == last else len(line))
+            line[here] = " " * len(line[here])
+    return "".join("".join(line) for line in lines).replace(" ", "")
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.rstrip()
+
+
+def stale(path: Path) -> list[str]:
+    """The files whose code changed since a result was made."""
+    files = json.loads(path.read_text()).get("files", {"no files are named": ""})
+    return [
+        name for name, was in files.items() if not (ROOT / name).exists() or fingerprint(ROOT / name) != was
+    ]
+
+
+def guard(name: str, results: dict[str, dict[str, Any]], ours: tuple[str, ...]) -> None:
+    """Stop where a ratio of ours, in its best round, is more than twice the highest that was published.
+
+    Args:
+        name: of the published results, NAME*.json.
+        ours: how the rows begin that count.
+    """
+    published: dict[tuple[str, str], float] = {}
+    for path in RESULTS.glob(f"{name}*.json"):
+        for setting, rows in json.loads(path.read_text())["results"].items():
+            for row, value in rows.items():
+                published[setting, row] = max(value["median"], published.get((setting, row), 0))
+    slow = [
+        f"{setting}: {row} is {value['lowest']:.2f}, published {published[setting, row]:.2f}"
+        for setting, rows in results.items()
+        for row, value in rows.items()
+        if row.startswith(ours) and (setting, row) in published
+        if value["lowest"] > 2 * published[setting, row]
+    ]
+    if slow:
+        raise SystemExit("more than twice as slow as published:\n" + "\n".join(slow))

@@ -41,6 +41,7 @@ import matplotlib
 import numpy as np
 import torch
 import torch.distributed as dist
+from resnet18 import STEMS, ResNet18
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, DistributedSampler, get_worker_info
@@ -51,7 +52,6 @@ from torchmetrics.classification import (
     MulticlassPrecision,
     MulticlassRecall,
 )
-from torchvision.models import resnet18
 from tqdm import tqdm
 
 import sectoraug as sa
@@ -284,13 +284,8 @@ class BatchTransform(nn.Module):
         return standardised(augmented), mixed if self.mix is None else self.mix.mixed
 
 
-def make_model(stem: str) -> nn.Module:
-    model = resnet18(num_classes=len(CLASSES))
-    model.conv1 = nn.Conv2d(1, 64, 7, stride=2, padding=3, bias=False)
-    if stem == "small":  # the paper's
-        model.conv1 = nn.Conv2d(1, 64, 3, padding=1, bias=False)
-        model.maxpool = nn.Identity()
-    return model
+def model_of(arguments: argparse.Namespace) -> ResNet18:
+    return ResNet18(len(CLASSES), arguments.stem, arguments.width)
 
 
 def training_batches(
@@ -344,7 +339,7 @@ def train(
     loss_of = sa.WeightedBackMixLoss(lam=lam, fraction=run.fraction)
 
     torch.manual_seed(run.seed)
-    model = make_model(arguments.stem).to(device, memory_format=torch.channels_last)
+    model = model_of(arguments).to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     state: dict[str, Any] = {"epoch": 0, "best": -1.0, "best_model": {}, "losses": [], "accuracies": []}
     path = arguments.out / "runs" / f"{run.file}.pt"
@@ -598,7 +593,8 @@ def parse() -> argparse.Namespace:
         default="cpu",
         help="image by image, or whole batches on the device",
     )
-    parser.add_argument("--stem", choices=("torchvision", "small"), default="torchvision")
+    parser.add_argument("--stem", choices=STEMS, default="torchvision")
+    parser.add_argument("--width", type=int, help="channels of the first stage; 64 in the paper")
     parser.add_argument("--layer", default="layer3", help="where GradCAM looks")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "output" / "train_resnet18")
@@ -608,6 +604,7 @@ def parse() -> argparse.Namespace:
         runs=["baseline", "backmix@1", "wbackmix@0.05"] + ["backmix@0.05"] * full,
         seeds=[0, 1, 2] if full else [0],
         size=112 if full else 80,
+        width=64 if full else 32,
         epochs=100 if arguments.data != "phantom" else 8 if full else 6,
     )
     arguments = parser.parse_args()
@@ -669,7 +666,7 @@ def main() -> None:
     models: dict[str, nn.Module] = {}
     curves: dict[str, dict[str, list[float]]] = {}
     for run, state in zip(runs, tqdm(states, desc="maps"), strict=True):
-        model = make_model(arguments.stem).to(device)
+        model = model_of(arguments).to(device)
         model.load_state_dict(state["best_model"])
         for test in tests:
             row = evaluate(model, splits[test], arguments.layer, device)

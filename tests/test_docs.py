@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ DOCS = (
 )
 WITH_COMMANDS = [p for p in DOCS if "```bash" in p.read_text()]
 PAGES = [p for p in DOCS if "```python" in p.read_text() and p not in WITH_COMMANDS]
+RESULTS = sorted(ROOT.glob("benchmarks/results/*.json"))
 MODULES = [
     "swap",
     "fills",
@@ -61,8 +63,55 @@ def test_snippets_run(page: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-1500:]
 
 
-def test_benchmark_tables_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return ROOT / "benchmarks"
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=[path.stem for path in RESULTS])
+def test_benchmark_results_are_of_this_code(benchmarks: Path, result: Path) -> None:
+    from timing import stale
+
+    changed = stale(result)
+    assert not changed, (
+        f"{', '.join(changed)} changed since {result.name} was made: run its benchmark again, --write"
+    )
+
+
+def test_comments_and_docstrings_make_no_result_stale(benchmarks: Path, tmp_path: Path) -> None:
+    from timing import fingerprint
+
+    prints = []
+    for source in (
+        'def f(x):\n    """One."""\n    return x + 1  # why\n',
+        '"""A ± file."""\n\n# more\ndef f(x):\n    """Two\n    lines."""\n    return x + 1\n',
+        "def f(x):\n    return x + 2\n",
+    ):
+        (tmp_path / "f.py").write_text(source)
+        prints.append(fingerprint(tmp_path / "f.py"))
+    assert prints[0] == prints[1] != prints[2]
+
+
+def test_a_ratio_twice_the_published_one_stops_the_benchmark(
+    benchmarks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import timing
+
+    monkeypatch.setattr(timing, "RESULTS", tmp_path)
+    for name, median in (("cpu", 1.0), ("cpu_avx2", 1.5)):
+        published = {"results": {"hot": {"swap / memcpy": {"median": median}}}}
+        (tmp_path / f"{name}.json").write_text(json.dumps(published))
+    for lowest, peer in ((2.9, 9.0), (3.1, 0.1)):
+        rows = {"hot": {"swap / memcpy": {"lowest": lowest}, "np.where / swap": {"lowest": peer}}}
+        if lowest < 3:
+            timing.guard("cpu", rows, ("swap",))
+        else:
+            with pytest.raises(SystemExit, match=r"hot: swap / memcpy is 3.10, published 1.50"):
+                timing.guard("cpu", rows, ("swap",))
+
+
+def test_benchmark_tables_are_those_of_the_results(benchmarks: Path) -> None:
     from fill_docs import PAGE, filled
 
     page = PAGE.read_text()

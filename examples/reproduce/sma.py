@@ -14,7 +14,7 @@ channels (256 for 2048 there), sides a quarter as wide, no clipping of gradients
 from __future__ import annotations
 
 import torch
-from networks import NarrowResNet18
+from resnet18 import ResNet18
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
@@ -40,7 +40,7 @@ class Aggregator(nn.Module):
 class SMA(nn.Module):
     """`sma(images)` gives class scores (B, K); `sma(images, labels, progress)` the training loss."""
 
-    def __init__(self, trunk: NarrowResNet18, n_classes: int) -> None:
+    def __init__(self, trunk: ResNet18, n_classes: int) -> None:
         super().__init__()
         channels = [stage[-1].conv2.out_channels for stage in _stages_of(trunk)]
         last = channels[-1]
@@ -98,5 +98,5 @@ def apart(thing: Tensor, background: Tensor) -> Tensor:
     return -(1 - cosine.clamp(0.0005, 0.9995)).log().mean()
 
 
-def _stages_of(trunk: NarrowResNet18) -> list[nn.Sequential]:
+def _stages_of(trunk: ResNet18) -> list[nn.Sequential]:
     return [trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4]
