@@ -8,6 +8,7 @@ os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["ALBUMENTATIONS_OFFLINE"] = "1"
 os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"
 
+import re
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,25 @@ import pytest
 import sectoraug as sa
 
 HEIGHT, WIDTH = 40, 48
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--allowed-skips", metavar="REGEX", help="fail where a test is skipped for another reason"
+    )
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run that skips what its machine should have brought is no green run."""
+    allowed = session.config.getoption("--allowed-skips")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if allowed is None or reporter is None:
+        return
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", ())}
+    others = sorted(reason for reason in reasons if not re.search(allowed, reason))
+    if others:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line(f"\nskipped, but not for {allowed!r}: {'; '.join(others)}", red=True)
 
 
 def triangle(apex_x: int) -> np.ndarray:
