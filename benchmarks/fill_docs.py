@@ -39,7 +39,8 @@ def ratios(path: Path, columns: list[str]) -> list[str]:
 
 
 def machines(paths: list[Path]) -> list[str]:
-    found = [json.loads(path.read_text())["machine"] for path in paths]
+    results = [json.loads(path.read_text()) for path in paths]
+    found = [{"commit": result["commit"], **result["machine"]} for result in results]
     names = dict.fromkeys(name for machine in found for name in machine)
     return [
         *head("made with", [path.name for path in paths]),

@@ -23,7 +23,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 # Variables that keep newer instructions of a processor from its libraries, to see what an older one would do.
-INSTRUCTIONS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENCV_CPU_DISABLE")
+INSTRUCTIONS = (
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "NPY_DISABLE_CPU_FEATURES",
+    "OPENCV_CPU_DISABLE",
+    "OPENCV_IPP",
+)
 LIBRARIES = (
     "sectoraug",
     "numpy",
