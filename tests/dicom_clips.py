@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from pydicom import dcmwrite
+from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
+from pydicom.pixels.processing import convert_color_space
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, JPEGBaseline8Bit, generate_uid
 
 NAME = "Invented^Patient"
 
@@ -66,3 +69,33 @@ def _jpeg(frame: np.ndarray) -> bytes:
     stream = io.BytesIO()
     Image.fromarray(frame).save(stream, "JPEG", quality=90, subsampling="4:2:2")
     return stream.getvalue()
+
+
+def as_422(frames: np.ndarray) -> bytes:
+    """Uncompressed 4:2:2: for each two pixels Y, Y, Cb, Cr; colours of the left one."""
+    ybr = np.stack([convert_color_space(frame, "RGB", "YBR_FULL") for frame in frames])
+    luminance = ybr[..., 0].reshape(*ybr.shape[:2], -1, 2)
+    return np.concatenate([luminance, ybr[:, :, ::2, 1:]], -1).astype(np.uint8).tobytes()
+
+
+def without_preamble(path: Path, implicit: bool, little: bool = True) -> Path:
+    """Write a file again as the oldest archives do: the data set alone."""
+    with DicomBytesIO() as stream:
+        stream.is_implicit_VR, stream.is_little_endian = implicit, little
+        data = Dataset()
+        for element in dcmread(path):
+            data.add(element)
+        write_dataset(stream, data)
+        path.write_bytes(stream.getvalue())
+    return path
+
+
+def eight_bit_palette(path: Path, indices: np.ndarray, order: str) -> Path:
+    """8-bit colours stored in 16-bit entries of a palette, in the byte order "<u2" or ">u2"."""
+    make_dicom(path, indices, "PALETTE COLOR")
+    data = dcmread(path)
+    for colour, column in zip(("Red", "Green", "Blue"), palette_table().T, strict=True):
+        setattr(data, f"{colour}PaletteColorLookupTableData", column.astype(order).tobytes())
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian if order == "<u2" else ExplicitVRBigEndian
+    dcmwrite(path, data, implicit_vr=False, little_endian=order == "<u2", enforce_file_format=True)
+    return path

@@ -33,6 +33,7 @@ LAYERS = [
         "sectors.clips",
         "sectors.clips_arrays",
         "sectors.clips_dicom",
+        "sectors.clips_dicom_raw",
         "sectors.clips_images",
         "sectors.clips_nifti",
         "sectors.clips_video",

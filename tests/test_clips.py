@@ -19,9 +19,9 @@ pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
 
-from dicom_clips import make_dicom, palette_table  # noqa: E402
+from dicom_clips import as_422, eight_bit_palette, make_dicom, palette_table, without_preamble  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
-from video_clips import make_video  # noqa: E402
+from video_clips import make_video, turned  # noqa: E402
 
 GREY = sa.phantom.make_clip(frames=5, size=(48, 64)).frames
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], -1)
@@ -76,6 +76,24 @@ LOSSLESS: dict[str, Any] = {
     "RGB DICOM": (COLOUR, lambda f: make_dicom(f / "a.dcm", COLOUR, "RGB")),
     "palette DICOM": (palette_table()[GREY], lambda f: make_dicom(f / "a.dcm", GREY, "PALETTE COLOR")),
     "inverted DICOM": (255 - GREY, lambda f: make_dicom(f / "a.dcm", GREY, "MONOCHROME1")),
+    "8-bit palette in 16-bit entries": (
+        palette_table()[GREY],
+        lambda f: eight_bit_palette(f / "a.dcm", GREY, "<u2"),
+    ),
+    "the same in big endian": (palette_table()[GREY], lambda f: eight_bit_palette(f / "a.dcm", GREY, ">u2")),
+    "palette of 16-bit indices": (palette_table()[GREY], lambda f: sixteen_bit_palette(f / "a.dcm")),
+    "DICOM without preamble": (
+        COLOUR,
+        lambda f: without_preamble(make_dicom(f / "a.dcm", COLOUR, "RGB"), implicit=False),
+    ),
+    "DICOM without preamble and suffix": (
+        GREY,
+        lambda f: without_preamble(make_dicom(f / "1.2.840", GREY), implicit=True),
+    ),
+    "RGB called YBR_FULL_422": (
+        COLOUR,
+        lambda f: make_dicom(f / "a.dcm", COLOUR, "RGB", PhotometricInterpretation="YBR_FULL_422"),
+    ),
     "lossless video": (COLOUR, lambda f: make_video(f / "a.mkv", COLOUR, "ffv1", "bgr0")),
     "grey video": (GREY, lambda f: make_video(f / "a.avi", GREY, "ffv1", "gray")),
     "NIfTI": (GREY, lambda f: make_nifti(f / "a.nii", GREY)),
@@ -229,6 +247,43 @@ def sixteen_bits(path: Path) -> Path:
     )
 
 
+def sixteen_bit_palette(path: Path) -> Path:
+    more = {"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelData": GREY.astype("<u2").tobytes()}
+    return make_dicom(path, GREY, "PALETTE COLOR", **more)
+
+
+def called_uncompressed(path: Path) -> Path:
+    """JPEG pictures under the transfer syntax of uncompressed pixels."""
+    pixels = pydicom.dcmread(make_dicom(path, COLOUR, "YBR_FULL_422")).PixelData
+    return make_dicom(path, COLOUR, "RGB", PixelData=pixels + b"\0" * (len(pixels) % 2))
+
+
+@pytest.mark.parametrize("planar", [0, 1])
+@pytest.mark.parametrize("extra", [b"", b"\0"])
+def test_uncompressed_422_of_many_frames(planar: int, extra: bytes, tmp_path: Path) -> None:
+    """Two bytes a pixel, whatever the planar configuration; a byte more than there should be."""
+    pixels = as_422(COLOUR) + extra
+    path = make_dicom(
+        tmp_path / "a.dcm",
+        COLOUR,
+        "RGB",
+        PhotometricInterpretation="YBR_FULL_422",
+        PlanarConfiguration=planar,
+        PixelData=pixels,
+    )
+    right = make_dicom(
+        tmp_path / "b.dcm", COLOUR, "RGB", PhotometricInterpretation="YBR_FULL_422", PixelData=as_422(COLOUR)
+    )
+    assert np.array_equal(sa.read_clip(path), pydicom.dcmread(right).pixel_array)
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_videos_are_turned_as_players_turn_them(degrees: int, tmp_path: Path) -> None:
+    path = turned(make_video(tmp_path / "a.mp4", COLOUR, "mpeg4", "yuv420p"), degrees)
+    _, shown = cv2.VideoCapture(str(path)).read()
+    assert np.array_equal(sa.read_clip(path)[0], shown[:, :, ::-1])
+
+
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "truncated DICOM": (lambda f: cut(make_dicom(f / "a.dcm", GREY), 0.7), OSError, "truncated"),
     "truncated JPEG DICOM": (
@@ -255,6 +310,23 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "DICOM without pixels": (lambda f: make_dicom(f / "a.dcm", GREY, Rows=None), OSError, "without an image"),
     "DICOM of 16 bits": (lambda f: sixteen_bits(f / "a.dcm"), ValueError, "12-bit"),
+    "JPEG called uncompressed": (lambda f: called_uncompressed(f / "a.dcm"), OSError, "but they are JPEG"),
+    "4:2:2 cut": (
+        lambda f: make_dicom(
+            f / "a.dcm",
+            COLOUR,
+            "RGB",
+            PhotometricInterpretation="YBR_FULL_422",
+            PixelData=as_422(COLOUR[:3]),
+        ),
+        OSError,
+        "holds 3 of its 5 frames",
+    ),
+    "video turned by 45 degrees": (
+        lambda f: turned(make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p"), 45),
+        ValueError,
+        "45 degrees",
+    ),
     "text called DICOM": (lambda f: of_bytes(f / "a.dcm", b"text"), OSError, "no readable DICOM"),
     "truncated mp4": (
         lambda f: cut(make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p", movflags="faststart"), 0.6),

@@ -399,3 +399,23 @@ def test_a_pool_elsewhere_is_named(
     op = sa.RandomBackMix(pool=sa.DevicePool(backgrounds.to("cpu").backgrounds.to("meta")))
     with pytest.raises(ValueError, match="the pool is on meta but the images are on cpu"):
         op(images, sectors)
+
+
+def test_kornias_own_call_style() -> None:
+    images, sectors = torch.rand(4, 1, 8, 8), torch.zeros(4, 1, 8, 8)
+    sectors[..., 2:6, 2:6] = 1
+    op = sa.RandomBackMix()
+    new, same = op(images, sectors, data_keys=["input", "mask"])
+    assert torch.equal(new, op(images, sectors, params=op._params))
+    assert same is sectors
+    same, again = op(sectors, images, data_keys=["mask", "input"], params=op._params)
+    assert torch.equal(again, new) and same is sectors
+    with pytest.raises(ValueError, match="images without sectors"):
+        op(images, sectors, data_keys=["input", "class"])
+
+
+@pytest.mark.parametrize("keyword", ["has_sectors", "generator"])
+def test_an_unknown_keyword_is_an_error(keyword: str) -> None:
+    images, sectors = torch.rand(2, 1, 8, 8), torch.ones(2, 8, 8)
+    with pytest.raises(TypeError, match=f"the keyword '{keyword}'; expected params, data_keys or has_sector"):
+        sa.RandomBackMix()(images, sectors, **{keyword: None})

@@ -110,16 +110,31 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         params: Params | None = None,
         data_keys: list[Any] | None = None,
         has_sector: Tensor | None = None,
-        **_: Any,
-    ) -> Tensor:
+        **others: Any,
+    ) -> Tensor | list[Tensor]:
         """The images with new backgrounds; `has_sector` (B,) bool names the images whose sectors count.
 
-        `params`, such as those kept in `_params` by an earlier call, repeat its donors.
+        `params`, such as those kept in `_params` by an earlier call, repeat its donors. With `data_keys`, as
+        kornia's own ops take them, the images and sectors come back in that order.
         """
-        if data_keys is not None:
+        if (
+            data_keys is not None and len(input) == 1
+        ):  # a container: one input at a time, and what is meant for other ops
             return self._in_container(*input, params=params or {}, data_keys=data_keys)
+        if others:
+            raise TypeError(
+                f"RandomBackMix got the keyword {', '.join(map(repr, others))}; expected params, data_keys "
+                "or has_sector: correct its name, or leave it out."
+            )
         if len(input) != 2:
             raise TypeError(f"RandomBackMix got {len(input)} tensors; expected two: op(images, sectors).")
+        if data_keys is not None:
+            keys = [DataKey.get(key) for key in data_keys]
+            if {*keys} != {DataKey.INPUT, DataKey.MASK}:
+                raise ValueError(_NO_SECTORS)
+            images, sectors = (input[keys.index(key)] for key in (DataKey.INPUT, DataKey.MASK))
+            new: Any = self.forward(images, sectors, params=params, has_sector=has_sector)
+            return [new if key == DataKey.INPUT else sectors for key in keys]
         images, sectors = input
         unbatched = isinstance(images, Tensor) and images.ndim == 3
         if unbatched:
@@ -130,7 +145,8 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
             params = self.draw(sectors, has_sector)
         self._params = params
         new = self._swap(images, sectors, params)
-        return new[0] if unbatched and self.keepdim else new
+        single: Tensor = new[0] if unbatched and self.keepdim else new
+        return single
 
     def _in_container(self, *input: Tensor, params: Params, data_keys: list[Any]) -> Tensor:
         value, key = input[0], DataKey.get(data_keys[0])

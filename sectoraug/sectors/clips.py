@@ -112,9 +112,12 @@ def family_of(path: Path) -> str | None:
 
 
 def is_dicom(path: Path) -> bool:
-    """Whether the file carries the mark of DICOM."""
+    """Whether the file carries the mark of DICOM, or begins as those of old archives that lack it."""
     with open(path, "rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        start = file.read(132)
+    # Group 2 or 8, a low element, then a value representation or a short length.
+    begins = start[:2] in (b"\x02\0", b"\x08\0") and start[3:4] == b"\0"
+    return start[128:] == b"DICM" or (begins and (start[4:6].isalpha() or start[6:8] == b"\0\0"))
 
 
 def _open(path: Path, grey: bool) -> tuple[int | None, Iterator[NDArray[np.uint8]]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 _ONLY_FILES = {"protocol_whitelist": "file"}  # a playlist under a video's name would open network addresses
@@ -35,6 +36,17 @@ def _frames(path: Path, av: Any) -> Iterator[NDArray[Any]]:
         yield frame
 
 
+def _upright(path: Path, pixels: NDArray[Any], degrees: float) -> NDArray[Any]:
+    """As players show it: phones store pictures lying on their side, and say so beside them."""
+    turns, rest = divmod(degrees, 90)
+    if rest:
+        raise ValueError(
+            f"{path} is to be shown turned by {degrees:g} degrees; expected a multiple of 90: encode it "
+            "again."
+        )
+    return np.rot90(pixels, int(turns)) if turns else pixels
+
+
 def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
     with av.open(str(path.absolute()), options=_ONLY_FILES) as container:
         if not container.streams.video:
@@ -51,7 +63,8 @@ def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
                     )
                 if frame.is_corrupt:
                     raise OSError(f"{path} has a damaged frame; expected a whole video: copy it again.")
-                yield frame.to_ndarray(format="gray" if frame.format.name == "gray" else "rgb24")
+                pixels = frame.to_ndarray(format="gray" if frame.format.name == "gray" else "rgb24")
+                yield _upright(path, pixels, frame.rotation)
         if packets < stream.frames:
             raise OSError(
                 f"{path} holds {packets} of its {stream.frames} packets; expected all: it is truncated, copy "

@@ -294,11 +294,12 @@ def _estimate(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
             best = replace(turned, shape=turned.shape.upside_down(small.mean.shape[0]), evidence=evidence)
     notes = [f"found from brightness alone: {_why_static(clip)}"] if best.evidence.static else []
     inside = best.shape.rasterise(small.mean.shape)
-    if (best.evidence.weight > 0).mean() < _SMALLEST or inside.mean() < _SMALLEST:
-        raise SectorNotFound(
-            f"echoes cover {(best.evidence.weight > 0).mean():.1%} of the frame; expected at least "
-            f"{_SMALLEST:.0%}: the picture is empty or the sector very small, so draw it by hand."
-        )
+    for what, share in (("echoes cover", best.evidence.weight > 0), ("the outline found covers", inside)):
+        if share.mean() < _SMALLEST:
+            raise SectorNotFound(
+                f"{what} {share.mean():.1%} of the frame; expected at least {_SMALLEST:.0%}: the picture is "
+                "empty or the sector very small, so draw it by hand."
+            )
     reason = oddity(small, best.evidence, inside, best.shape.kind)
     if reason:
         raise SectorNotFound(f"{reason}; expected one sector: crop to one, or draw it by hand.")
