@@ -33,15 +33,14 @@ def noise(image: NDArray[Any], rng: np.random.Generator, high: float = 30.0) -> 
     Args:
         image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
         rng: the source of randomness.
-        high: brightest level, in 0..255; scaled by 1/255 for float32. All channels get one value.
+        high: brightest level, in 0..255. All channels get one value. float32 images get the same levels,
+            divided by 255.
     """
     checks.image(image)
     checks.number(high, 0, 255, "high")
-    plane: NDArray[Any]
-    if image.dtype == np.uint8:
-        plane = rng.integers(0, int(high), image.shape[:2], dtype=np.uint8, endpoint=True)
-    else:
-        plane = rng.random(image.shape[:2], dtype=np.float32) * np.float32(high / 255)
+    plane: NDArray[Any] = rng.integers(0, int(high), image.shape[:2], dtype=np.uint8, endpoint=True)
+    if image.dtype != np.uint8:
+        plane = plane / np.float32(255)
     return plane if image.ndim == 2 else np.repeat(plane[:, :, None], image.shape[2], axis=2)
 
 

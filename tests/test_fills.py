@@ -53,6 +53,12 @@ def test_noise_is_grey_uniform_in_0_to_30(image: np.ndarray) -> None:
         assert (background == background[:, :, :1]).all()
 
 
+def test_noise_is_the_same_for_both_dtypes(images: np.ndarray) -> None:
+    levels = fills.noise(images[0], np.random.default_rng(1))
+    floats = fills.noise(images[0].astype(np.float32) / 255, np.random.default_rng(1))
+    assert np.array_equal(np.rint(floats * 255), levels)
+
+
 def test_shuffle_permutes_whole_background_pixels(image: np.ndarray, sectors: np.ndarray) -> None:
     outside = sectors[0] == 0
     background = fills.shuffle(image, sectors[0], np.random.default_rng(1))

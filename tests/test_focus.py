@@ -246,3 +246,23 @@ except ImportError as error:
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == 'Focus needs torchmetrics: pip install "sectoraug[evidence]".\n'
+
+
+def test_the_metric_draws_itself() -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("torchmetrics")
+    metric, sector = sa.Focus(), torch.zeros(1, 4, 4)
+    sector[:, :2] = 1
+    steps = []
+    for _ in range(2):
+        metric.update(torch.rand(1, 4, 4), sector)
+        steps.append(metric.compute())
+    for value in (None, steps[0], steps):
+        figure, axis = metric.plot(value)
+        drawn = axis if isinstance(axis, np.ndarray) else [axis]
+        labels = {
+            text.get_text() for a in drawn for text in (a.get_legend().get_texts() if a.get_legend() else [])
+        }
+        labels |= {a.get_title() for a in drawn}
+        assert {"energy_percent", "focus_percent", "coverage_percent"} <= labels
+        pyplot.close(figure)

@@ -292,3 +292,9 @@ def test_reprs_show_no_pixels() -> None:
     pool = one_donor(images, sectors, 0)
     for transform in (BackMix(pool), BackMixd("image", pool)):
         assert "[" not in repr(transform).replace("[]", "")
+
+
+def test_monais_other_names() -> None:
+    from sectoraug.plugins import monai
+
+    assert monai.BackMixD is monai.BackMixDict is BackMixd

@@ -78,3 +78,14 @@ class Focus(Metric):
             "n_images": self.n_images.clone(),
             "n_empty": self.n_empty.clone(),
         }
+
+    def plot(self, val: Any = None, ax: Any = None) -> Any:
+        """Draw the three percentages of `val`, results of `compute` or a list of them, or of one made now.
+
+        Returns:
+            matplotlib's figure and axis.
+        """
+        given = self.compute() if val is None else val
+        results = [given] if isinstance(given, dict) else list(given)
+        percents = [{name: value for name, value in r.items() if name.endswith("_percent")} for r in results]
+        return self._plot(percents[0] if isinstance(given, dict) else percents, ax)

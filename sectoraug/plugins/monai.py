@@ -125,3 +125,6 @@ class BackMixd(RandomizableTransform, MapTransform):
             given = data[self.sector_key]
             data[self.sector_key] = given * convert_to_dst_type((visible != 0).reshape(given.shape), given)[0]
         data[self.mixed_key] = True
+
+
+BackMixD = BackMixDict = BackMixd  # MONAI's other names of a dictionary transform
