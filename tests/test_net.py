@@ -146,7 +146,7 @@ def test_real_stills(real_data: Path) -> None:
 def test_training_runs_at_its_smallest_size_and_resumes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command = [str(TRAIN), "--scenes", "40", "--steps", "4", "--out", str(tmp_path)]
+    command = [str(TRAIN), "--scenes", "40", "--steps", "2", "--out", str(tmp_path)]
     subprocess.run([sys.executable, *command], check=True, capture_output=True, timeout=200)
     first = (tmp_path / WEIGHTS).read_bytes()
     assert len(first) < 4e6
