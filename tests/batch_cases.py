@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from itertools import product
 
@@ -40,8 +41,12 @@ def laid_out(images: Tensor, layout: str) -> Tensor:
     return images
 
 
-def cases() -> Iterator[tuple[str, Case]]:
-    """Names and arguments: images, sectors, donors, donor_sectors, donor_index, mixed, donor_values."""
+def cases(every: int = 1) -> Iterator[tuple[str, Case]]:
+    """Names and arguments: images, sectors, donors, donor_sectors, donor_index, mixed, donor_values.
+
+    `every` 3 leaves out two thirds, but no pair of dtype and shape, of dtype and layout, or of shape and
+    layout.
+    """
     rng = torch.Generator().manual_seed(0)
 
     def pixels(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
@@ -49,6 +54,8 @@ def cases() -> Iterator[tuple[str, Case]]:
         return values.to(torch.uint8) if dtype == torch.uint8 else (values / 51 - 2).to(dtype)
 
     for dtype, shape, layout in product(DTYPES, SHAPES, LAYOUTS):
+        if (DTYPES.index(dtype) + SHAPES.index(shape) + LAYOUTS.index(layout)) % every:
+            continue
         n, height, width = shape[0], *shape[-2:]
         sectors = torch.rand((n, height, width), generator=rng) < 0.5
         donor_sectors = torch.rand((N_DONORS, height, width), generator=rng) < 0.5
@@ -118,13 +125,13 @@ def expected(
     return out, swapped
 
 
-def interpret() -> None:
+def interpret(every: int) -> None:
     """Run the kernel itself, on the CPU."""
     from sectoraug import batch_kernel
     from sectoraug.batch import empty_for
 
     n = 0
-    for name, case in cases():
+    for name, case in cases(every):
         images, sectors, *rest = case
         out = empty_for(images)
         mixed = torch.empty(len(images), dtype=torch.bool)
@@ -137,4 +144,4 @@ def interpret() -> None:
 
 
 if __name__ == "__main__":
-    interpret()
+    interpret(*map(int, sys.argv[1:] or ["1"]))

@@ -7,6 +7,8 @@ import os
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["ALBUMENTATIONS_OFFLINE"] = "1"
 os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"
+# Two tests run at a time: more threads than cores wait for each other in busy loops.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import re
 from pathlib import Path

@@ -1,9 +1,18 @@
 """Which donors a DataLoader's workers draw, as JSON on stdout; run by test_seeding.py.
 
-A script of its own, so that workers started by spawn can import it.
+A script of its own, so that workers started by spawn can import it. Most of its time is imports, so one
+start answers several calls, and spawned workers draw for several plugs.
 """
 
+# ruff: noqa: E402
 from __future__ import annotations
+
+import atexit
+import gc
+
+# A third of a short process's time is collecting what its imports left.
+gc.set_threshold(100_000)
+atexit.register(gc.freeze)
 
 import json
 import os
@@ -71,22 +80,24 @@ def _by_monai(transform: Any, image: np.ndarray) -> Any:
 
 
 class Frames(Dataset):
-    def __init__(self, seed: int | None, plug: str) -> None:
-        self.first_pixel = globals()[f"with_{plug}"](seed)
+    """An item is the donors that several plugs draw, each a name and a seed, and the worker that draws."""
+
+    def __init__(self, plugs: list[tuple[str, int | None]]) -> None:
+        self.first_pixels = [globals()[f"with_{name}"](seed) for name, seed in plugs]
 
     def __len__(self) -> int:
         return N
 
-    def __getitem__(self, index: int) -> tuple[int, int]:
-        donor = int(self.first_pixel(np.zeros(SIZE, np.uint8))) - 1
+    def __getitem__(self, index: int) -> tuple[list[int], int]:
+        donors = [int(first_pixel(np.zeros(SIZE, np.uint8))) - 1 for first_pixel in self.first_pixels]
         worker = get_worker_info()
-        return donor, -1 if worker is None else worker.id
+        return donors, -1 if worker is None else worker.id
 
 
 def epochs(
-    context: str | None, persistent: bool, seed: int | None, plug: str = "albumentations", host: bool = False
-) -> list[list[list[int]]]:
-    """Two epochs of [donors, worker ids].
+    context: str | None, persistent: bool, plugs: list[tuple[str, int | None]], host: bool = False
+) -> list[list[list[list[int]]]]:
+    """Two epochs of [donors, worker ids] for each of the plugs.
 
     `context` None stays in the main process; `host`: with MONAI's DataLoader.
     """
@@ -96,20 +107,23 @@ def epochs(
 
         loader_of = monai.data.DataLoader
     loader = loader_of(
-        Frames(seed, plug),
+        Frames(plugs),
         batch_size=4,
         num_workers=0 if context is None else 2,
         multiprocessing_context=context,
         persistent_workers=persistent,
     )
-    drawn = []
+    drawn: list[list[list[list[int]]]] = [[] for _ in plugs]
     for _ in range(2):
-        batches = [[part.tolist() for part in batch] for batch in loader]
-        drawn.append([[value for batch in batches for value in batch[part]] for part in (0, 1)])
+        batches = list(loader)
+        workers = [worker for _, batch in batches for worker in batch.tolist()]
+        for k, of_plug in enumerate(drawn):
+            of_plug.append([[donor for donors, _ in batches for donor in donors[k].tolist()], workers])
     return drawn
 
 
 def two_runs(*arguments: Any) -> list:
+    """The epochs under seeds 0, 0 again and 1."""
     runs = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
@@ -117,22 +131,34 @@ def two_runs(*arguments: Any) -> list:
     return runs
 
 
-def rank_process(rank: int, store: str, context: str) -> None:
+def two_runs_as_rank(rank: int, *arguments: Any) -> list:
+    os.environ["RANK"] = str(rank)
+    try:
+        return two_runs(*arguments)
+    finally:
+        del os.environ["RANK"]
+
+
+def rank_process(rank: int, store: str) -> None:
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     torch.manual_seed(0)
-    drawn = [epochs(None, False, None), epochs(context, False, None), epochs(context, False, 7)]
+    unseeded, seeded = ("albumentations", None), ("albumentations", 7)
+    drawn = {
+        "no workers": epochs(None, False, [unseeded]),
+        "fork": epochs("fork", False, [unseeded]) + epochs("fork", False, [seeded]),
+        "spawn": epochs("spawn", False, [unseeded, seeded]),  # workers that start once
+    }
     with open(f"{store}.{rank}", "w") as file:
         json.dump(drawn, file)
     torch.distributed.destroy_process_group()
 
 
-def two_ranks(context: str) -> list:
+def two_ranks() -> list:
     with tempfile.TemporaryDirectory() as folder:
         store = os.path.join(folder, "store")
-        torch.multiprocessing.spawn(rank_process, (store, context), nprocs=2)
+        torch.multiprocessing.spawn(rank_process, (store,), nprocs=2)
         return [json.load(open(f"{store}.{rank}")) for rank in (0, 1)]
 
 
 if __name__ == "__main__":
-    call, *arguments = json.loads(sys.argv[1])
-    print(json.dumps(globals()[call](*arguments)))
+    print(json.dumps([globals()[call](*arguments) for call, *arguments in json.loads(sys.argv[1])]))

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,20 +48,23 @@ MODULES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def runner() -> Iterator[subprocess.Popen[str]]:
+    script = Path(__file__).with_name("page_runner.py")
+    with subprocess.Popen(
+        [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
 @pytest.mark.parametrize("page", PAGES, ids=[str(p.relative_to(ROOT)) for p in PAGES])
-def test_snippets_run(page: Path, tmp_path: Path) -> None:
+def test_snippets_run(page: Path, tmp_path: Path, runner: subprocess.Popen[str]) -> None:
     pytest.importorskip("pydicom")
+    assert runner.stdin is not None and runner.stdout is not None
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     (tmp_path / "page.py").write_text("\n".join(blocks))
-    done = subprocess.run(
-        [sys.executable, "page.py"],
-        cwd=tmp_path,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr[-1500:]
+    print(tmp_path / "page.py", file=runner.stdin, flush=True)
+    assert runner.stdout.readline() == "0\n", (tmp_path / "page.said").read_text()[-1500:]
 
 
 @pytest.fixture

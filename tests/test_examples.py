@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -18,31 +20,65 @@ import pytest
 import sectoraug as sa
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-SMALL = ("--images", "96", "--size", "48", "--runs", "baseline", "wbackmix@0.5", "noise@1")
+SMALLEST = ("--images", "64", "--size", "48", "--width", "16")
+SMALL = ("--images", "96", "--size", "48", "--width", "16", "--runs", "baseline", "wbackmix@0.5", "noise@1")
 
-pytest.importorskip("matplotlib")
+matplotlib = pytest.importorskip("matplotlib")
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+TWO_RANKS = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 
 
-def command(name: str, *arguments: object) -> list[str]:
-    return [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+def command(name: str, *arguments: object, launcher: tuple[str, ...] = ()) -> list[str]:
+    return [sys.executable, *launcher, str(EXAMPLES / name), *map(str, arguments)]
 
 
-def run(name: str, *arguments: object) -> str:
+def run(name: str, *arguments: object, launcher: tuple[str, ...] = ()) -> str:
     done = subprocess.run(
-        command(name, *arguments), env=dict(os.environ), capture_output=True, text=True, timeout=280
+        command(name, *arguments, launcher=launcher),
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-1500:]
     return done.stdout
 
 
-def test_plot_backmix(tmp_path: Path) -> None:
-    said = run("plot_backmix.py", "--out", tmp_path, "--epochs", 1)
+@pytest.fixture
+def run_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., str]]:
+    """`run` in this process, which has imported most of it already."""
+    before = os.umask(0o077)
+    modules = set(sys.modules)
+
+    def run_here(name: str, *arguments: object) -> str:
+        path = EXAMPLES / name
+        monkeypatch.syspath_prepend(path.parent)
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, arguments)])
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    yield run_here
+    os.umask(before)
+    plt.close("all")
+    for name in set(sys.modules) - modules:  # other examples have modules of the same names
+        if str(EXAMPLES) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def test_plot_backmix(tmp_path: Path, run_here: Callable[..., str]) -> None:
+    said = run_here("plot_backmix.py", "--out", tmp_path, "--epochs", 1)
     assert "pixels changed inside a sector      0" in said
     assert cv2.imread(str(tmp_path / "backmix.png")).std() > 10
 
 
-def test_train_resnet18_killed_and_resumed_gives_the_same_table(tmp_path: Path) -> None:
-    said = run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "whole")
+def test_train_resnet18_killed_and_resumed_gives_the_same_table(
+    tmp_path: Path, run_here: Callable[..., str]
+) -> None:
+    said = run_here("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "whole")
     whole = (tmp_path / "whole" / "table.md").read_text()
     assert whole.strip() in said
     for row in ("baseline", "wbackmix f=0.5", "noise f=1"):
@@ -61,30 +97,31 @@ def test_train_resnet18_killed_and_resumed_gives_the_same_table(tmp_path: Path) 
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed" / "table.md").exists()
-    run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
+    said = run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
     assert (tmp_path / "killed" / "table.md").read_text() == whole
+    assert whole.strip() in said
+
+
+ON_THE_DEVICE = (*SMALLEST, "--epochs", "2", "--runs", "baseline", "backmix@0.5", "--augment", "gpu")
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])
-def test_train_resnet18_augments_batches_on_the_device(tmp_path: Path, n_processes: int) -> None:
-    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes))
-    small = ("--images", "96", "--size", "48", "--epochs", "2", "--runs", "baseline", "backmix@0.5")
-    script = (str(EXAMPLES / "train_resnet18.py"), *small, "--augment", "gpu", "--out", str(tmp_path))
-    done = subprocess.run(
-        [sys.executable, *(launcher if n_processes > 1 else ()), *script],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr[-1500:]
-    assert (" x 2, 48x48" in done.stdout) == (n_processes == 2)
-    assert done.stdout.count("| backmix f=0.5 | o.o.d. |") == 1, "one rank reports"
+def test_train_resnet18_augments_batches_on_the_device(
+    tmp_path: Path, n_processes: int, run_here: Callable[..., str]
+) -> None:
+    if n_processes == 1:
+        said = run_here("train_resnet18.py", *ON_THE_DEVICE, "--out", tmp_path)
+    else:
+        said = run("train_resnet18.py", *ON_THE_DEVICE, "--out", tmp_path, launcher=TWO_RANKS)
+    assert (" x 2, 48x48" in said) == (n_processes == 2)
+    assert said.count("| backmix f=0.5 | o.o.d. |") == 1, "one rank reports"
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["settings"]["augment"] == "gpu"
 
 
-def test_refine_sectors_stopped_and_resumed_gives_the_same_report(tmp_path: Path) -> None:
+def test_refine_sectors_stopped_and_resumed_gives_the_same_report(
+    tmp_path: Path, run_here: Callable[..., str]
+) -> None:
     pytest.importorskip("monai")
     small = ("--sequences", 30, "--drawn", 6, "--size", 32, "--width", 4, "--frames", 2)
     small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2)
@@ -107,14 +144,14 @@ def test_refine_sectors_stopped_and_resumed_gives_the_same_report(tmp_path: Path
     assert not any(about.st_mode & 0o077 for about in clips.values())
     lost, *others = clips
     lost.unlink()
-    run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    run_here("refine_sectors/refine.py", *small, "--out", tmp_path)
     assert lost.exists()
     assert all(path.stat().st_mtime_ns == clips[path].st_mtime_ns for path in others)
     assert (tmp_path / "report.md").read_text() == report
     assert {path: path.read_bytes() for path in kept} == kept, "the lost run came out as before"
 
 
-def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path) -> None:
+def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path, run_here: Callable[..., str]) -> None:
     pytest.importorskip("monai")
     for part in ("clips", "drawn"):
         (tmp_path / part).mkdir()
@@ -125,21 +162,20 @@ def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path) -> None:
             cv2.imwrite(str(tmp_path / "drawn" / f"{i:02}.png"), clip.sector * np.uint8(255))
     small = ("--drawn", 6, "--size", 32, "--width", 4, "--frames", 2, "--epochs", 1, "--refine-epochs", 1)
     small += ("--runs", 1, "--pass-share", 0.8)
-    said = run("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
+    said = run_here("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
     assert "one run: nothing to compare" in said
 
 
-def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path) -> None:
+def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path, run_here: Callable[..., str]) -> None:
     (tmp_path / "settings.json").write_text(json.dumps({"size": "112"}))
-    done = subprocess.run(
-        command("train_resnet18.py", *SMALL, "--out", tmp_path), capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert "other settings; choose another --out" in done.stderr
+    with pytest.raises(SystemExit, match="other settings; choose another --out"):
+        run_here("train_resnet18.py", *SMALL, "--out", tmp_path)
 
 
 @pytest.mark.parametrize("layout", ["folder", "tmed2"])
-def test_train_resnet18_on_layouts_of_real_data(tmp_path: Path, layout: str) -> None:
+def test_train_resnet18_on_layouts_of_real_data(
+    tmp_path: Path, layout: str, run_here: Callable[..., str]
+) -> None:
     root, sectors = tmp_path / "data", tmp_path / "sectors"
     rows = ["query_key,SourceFolder,view_label,view_classifier_split"]
     for number, split in enumerate(("train", "val", "test", "ood")):
@@ -161,15 +197,16 @@ def test_train_resnet18_on_layouts_of_real_data(tmp_path: Path, layout: str) -> 
     if layout == "tmed2":
         (root / "DEV479").mkdir()
         (root / "DEV479" / "TMED2_fold0_labeledpart.csv").write_text("\n".join(rows))
-    arguments = ("--data", layout, "--root", root, "--sectors", sectors, "--size", 48, "--epochs", 1)
-    run("train_resnet18.py", *arguments, "--runs", "backmix@1", "--seeds", 0, "--out", tmp_path / "out")
+    arguments = ("--data", layout, "--root", root, "--sectors", sectors, "--epochs", 1)
+    arguments += ("--size", 48, "--width", 16)
+    run_here("train_resnet18.py", *arguments, "--runs", "backmix@1", "--seeds", 0, "--out", tmp_path / "out")
     table = (tmp_path / "out" / "table.md").read_text()
     assert "| backmix f=1 | i.d. |" in table
     assert ("| backmix f=1 | o.o.d. |" in table) == (layout == "folder")
 
 
-def test_plot_sectors(tmp_path: Path) -> None:
-    said = run("plot_sectors.py", "--out", tmp_path)
+def test_plot_sectors(tmp_path: Path, run_here: Callable[..., str]) -> None:
+    said = run_here("plot_sectors.py", "--out", tmp_path)
     assert "real clip, fan: phased, quality 0.9" in said
     assert "noise, fan: refused: neighbouring pixels are unrelated" in said
     assert "side by side, fan: refused: two areas stand side by side" in said

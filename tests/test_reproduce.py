@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ SCRIPT = EXAMPLES / "reproduce" / "reproduce.py"
 sys.path[:0] = [str(SCRIPT.parent), str(EXAMPLES)]
 torch = pytest.importorskip("torch")
 
+import data as data_module  # noqa: E402
 from adapters import ADAPTERS, COLUMNS, Row, Source, checked, split_of  # noqa: E402
 from data import (  # noqa: E402
-    CHUNK,
     PHANTOMS,
     SIZES,
     Data,
@@ -48,6 +49,7 @@ from train import SETTINGS, Setting, finish, layer_of, model_of  # noqa: E402
 
 del sys.path[:2]  # the modules' names are common ones
 
+CHUNK = 5
 COUNTS = {"train": 96, "val": 16, "i.d.": 16, "o.o.d.": 24}
 TINY = replace(SETTINGS["small"], size=32, epochs=2, layer="layer2")
 CPU = torch.device("cpu")
@@ -121,7 +123,10 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(EXAMPLES)
 
 
-def test_clips_that_are_there_are_not_made_again(tmp_path: Path, importable: None) -> None:
+def test_clips_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a thread; the next test makes clips in processes."""
+    monkeypatch.setattr(data_module, "ProcessPoolExecutor", lambda mp_context: ThreadPoolExecutor(1))
+    monkeypatch.setattr(data_module, "CHUNK", CHUNK)
     what = {**PHANTOMS["phantom-clips"], "size": 32, "seed": 1, "found_at_px": 32}
     what["counts"] = {"train": CHUNK + 1, "val": 1}
     first = make_clips(what, tmp_path)
