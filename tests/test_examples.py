@@ -97,7 +97,7 @@ def test_train_resnet18_killed_and_resumed_gives_the_same_table(
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "killed" / "table.md").exists()
-    said = run("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
+    said = run_here("train_resnet18.py", *SMALL, "--epochs", 2, "--out", tmp_path / "killed")
     assert (tmp_path / "killed" / "table.md").read_text() == whole
     assert whole.strip() in said
 

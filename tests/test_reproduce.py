@@ -139,7 +139,10 @@ def test_clips_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: py
     np.testing.assert_array_equal(again["train-images"][CHUNK:], first["train-images"][CHUNK:])
 
 
-def test_sectors_are_found_in_clips(tmp_path: Path, importable: None) -> None:
+def test_sectors_are_found_in_clips(
+    tmp_path: Path, importable: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # one process, which mostly imports
     counts = {"train": 6, "val": 1, "i.d.": 1, "o.o.d.": 1}
     made = load_phantom("phantom-clips", counts, 48, tmp_path)
     true, found = made.splits["train"].sectors, made.found_sectors
