@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pytest
 import torch
 
 import sectoraug as sa
+from sectoraug.draws import Draws
 
 SCRIPT = Path(__file__).with_name("loader_draws.py")
 
@@ -187,3 +189,13 @@ def test_every_donor_is_drawn(images: np.ndarray, sectors: np.ndarray) -> None:
     counts = np.bincount(donors, minlength=13)[1:]
     assert counts.min() > 400
     assert counts.max() < 600
+
+
+def test_draws_differ_between_threads_and_outlive_inference_mode() -> None:
+    draws = Draws()
+    with ThreadPoolExecutor(4) as threads:
+        with torch.inference_mode():
+            first = list(threads.map(lambda _: draws.bits(), range(500)))
+            here = draws.bits()
+        later = list(threads.map(lambda _: draws.bits(), range(500)))
+    assert len({*first, here, *later, draws.bits()}) == 1002
