@@ -120,7 +120,7 @@ def test_benchmark_tables_are_those_of_the_results(benchmarks: Path) -> None:
 
     page = PAGE.read_text()
     assert filled(page) == page, "run python benchmarks/fill_docs.py"
-    assert "| swap / memcpy, bool sector | 6" in page
+    assert re.search(r"\| swap / memcpy, bool sector \| \d", page)
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=[str(p.relative_to(ROOT)) for p in WITH_COMMANDS])
