@@ -8,7 +8,8 @@
     torchrun --nproc-per-node N examples/train_resnet18.py      # N processes: NCCL on GPUs, gloo on CPUs
 
 A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with
-sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy.
+sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy, or
+after one cycle of the learning rate at its last.
 Stop it at any time: the same command goes on after the last finished epoch and ends with the same table.
 
 It writes table.md, results.json, swaps.png, heatmaps.png and curves.png into --out.
@@ -368,7 +369,7 @@ def train(
             schedule.step()
             losses.append(loss.detach())
         if rank == 0:
-            judge_epoch(state, losses, model, splits["val"], device)
+            judge_epoch(state, losses, model, splits["val"], device, arguments.schedule == "one-cycle")
             parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
             whole = state | {name: part.state_dict() for name, part in parts.items()}
             write_whole(path, lambda part, whole=whole: torch.save(whole, part))
@@ -382,12 +383,13 @@ def judge_epoch(
     model: nn.Module,
     validation: Split,
     device: torch.device,
+    keep_last: bool = False,
 ) -> None:
-    """Add an epoch's mean loss and validation accuracy to the curves, and keep the best model's weights."""
+    """Add an epoch's mean loss and validation accuracy to the curves, and keep the best or the last weights."""
     accuracy = float((predictions(model, validation, device) == validation.labels).mean())
     state["losses"].append(float(torch.stack(losses).mean()))
     state["accuracies"].append(accuracy)
-    if accuracy > state["best"]:
+    if keep_last or accuracy > state["best"]:
         state["best"] = accuracy
         state["best_model"] = {key: value.clone() for key, value in model.state_dict().items()}
     state["epoch"] += 1
