@@ -8,8 +8,8 @@
     torchrun --nproc-per-node N examples/train_resnet18.py      # N processes: NCCL on GPUs, gloo on CPUs
 
 A run is METHOD or METHOD@FRACTION: baseline, backmix, wbackmix, black, noise, shuffle, dim or blur, with
-sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy, or
-after one cycle of the learning rate at its last.
+sectors for that fraction of the training images. Each run is judged at its epoch of best validation accuracy,
+or after one cycle of the learning rate at its last.
 Stop it at any time: the same command goes on after the last finished epoch and ends with the same table.
 
 It writes table.md, results.json, swaps.png, heatmaps.png and curves.png into --out.
@@ -385,7 +385,7 @@ def judge_epoch(
     device: torch.device,
     keep_last: bool = False,
 ) -> None:
-    """Add an epoch's mean loss and validation accuracy to the curves, and keep the best or the last weights."""
+    """Add an epoch's mean loss and validation accuracy to the curves; keep the best or the last weights."""
     accuracy = float((predictions(model, validation, device) == validation.labels).mean())
     state["losses"].append(float(torch.stack(losses).mean()))
     state["accuracies"].append(accuracy)
