@@ -75,7 +75,7 @@ def contestants(n: int, shape: tuple[int, int, int], dtype: torch.dtype, device:
         compiled = torch.compile(where, fullgraph=True)
         try:
             compiled(images, inside, donors, index)
-        except Exception as error:  # torch 2.14's code for AVX2 on a processor that has AVX-512 raises
+        except Exception as error:  # such as code in torch's cache that was made for other instructions
             print(f"torch.compile fails here ({type(error).__name__}): its row is left out")
         else:
             all_of_them["compiled torch.where and gather"] = lambda: compiled(images, inside, donors, index)

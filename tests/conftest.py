@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 os.environ["ALBUMENTATIONS_OFFLINE"] = "1"
 os.environ["ALBUMENTATIONS_NO_TELEMETRY"] = "1"
 # Two tests run at a time: more threads than cores wait for each other in busy loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# torch keeps compiled code for later runs, and takes code that was made for other instructions for its own.
+os.environ.setdefault(
+    "TORCHINDUCTOR_CACHE_DIR",
+    os.path.join(
+        tempfile.gettempdir(), f"inductor_{os.getuid()}_{os.environ.get('ATEN_CPU_CAPABILITY', 'all')}"
+    ),
+)
 
 import re
 from pathlib import Path

@@ -45,7 +45,7 @@ def test_black_is_zero(image: np.ndarray) -> None:
 
 
 def test_noise_is_grey_uniform_in_0_to_30(image: np.ndarray) -> None:
-    top = 30 if image.dtype == np.uint8 else 30 / 255
+    top = 30 if image.dtype == np.uint8 else np.float32(30) / np.float32(255)
     background = fills.noise(image, np.random.default_rng(1))
     assert background.min() >= 0 and 0.95 * top <= background.max() <= top
     assert abs(background.mean() - top / 2) < 0.05 * top
