@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
     from sectoraug.plugins.kornia import RandomBackMix as RandomBackMix
     from sectoraug.pool import BackgroundPool as BackgroundPool
-    from sectoraug.pool_device import DevicePool as DevicePool
-    from sectoraug.sectors.clips import iter_clip as iter_clip
-    from sectoraug.sectors.clips import read_clip as read_clip
-    from sectoraug.sectors.finder import SectorEstimate as SectorEstimate
-    from sectoraug.sectors.finder import SectorNotFound as SectorNotFound
-    from sectoraug.sectors.finder import sector_from_clip as sector_from_clip
-    from sectoraug.sectors.finder import sector_from_image as sector_from_image
-    from sectoraug.sectors.geometry import SectorGeometry as SectorGeometry
+    from sectoraug.pool.device import DevicePool as DevicePool
+    from sectoraug.reading import iter_clip as iter_clip
+    from sectoraug.reading import read_clip as read_clip
+    from sectoraug.sectors import SectorEstimate as SectorEstimate
+    from sectoraug.sectors import SectorGeometry as SectorGeometry
+    from sectoraug.sectors import SectorNotFound as SectorNotFound
+    from sectoraug.sectors import sector_from_clip as sector_from_clip
+    from sectoraug.sectors import sector_from_image as sector_from_image
     from sectoraug.swap import blacken_sector as blacken_sector
     from sectoraug.swap import swap_background as swap_background
 
@@ -52,14 +52,14 @@ _HOME = {
     "BlackBackground": "plugins.albumentations",
     "BlurBackground": "plugins.albumentations",
     "DimBackground": "plugins.albumentations",
-    "DevicePool": "pool_device",
+    "DevicePool": "pool.device",
     "Focus": "evidence.metric",
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
     "RandomBackMix": "plugins.kornia",
-    "SectorEstimate": "sectors.finder",
-    "SectorGeometry": "sectors.geometry",
-    "SectorNotFound": "sectors.finder",
+    "SectorEstimate": "sectors",
+    "SectorGeometry": "sectors",
+    "SectorNotFound": "sectors",
     "ShuffleBackground": "plugins.albumentations",
     "WeightedBackMixLoss": "losses",
     "backmix_weights": "losses",
@@ -72,10 +72,10 @@ _HOME = {
     "energy_percent": "evidence.focus",
     "features_at": "evidence.landmarks",
     "focus_percent": "evidence.focus",
-    "iter_clip": "sectors.clips",
-    "read_clip": "sectors.clips",
-    "sector_from_clip": "sectors.finder",
-    "sector_from_image": "sectors.finder",
+    "iter_clip": "reading",
+    "read_clip": "reading",
+    "sector_from_clip": "sectors",
+    "sector_from_image": "sectors",
     "swap_background": "swap",
     "swap_background_batch": "batch",
 }

@@ -20,11 +20,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from sectoraug.workbench.archive import run
-from sectoraug.workbench.engines import with_dask, with_processes
-from sectoraug.workbench.manifest import Entry
-from sectoraug.workbench.masks import FindSector
-from sectoraug.workbench.sources import Source, find_sources
+from sectoraug.workbench.jobs.masks import FindSector
+from sectoraug.workbench.run.archive import run
+from sectoraug.workbench.run.engines import with_dask, with_processes
+from sectoraug.workbench.run.manifest import Entry
+from sectoraug.workbench.run.sources import Source, find_sources
 
 
 @dataclass(frozen=True)

@@ -127,8 +127,8 @@ def expected(
 
 def interpret(every: int) -> None:
     """Run the kernel itself, on the CPU."""
-    from sectoraug import batch_kernel
-    from sectoraug.batch import empty_for
+    from sectoraug.batch import kernel as batch_kernel
+    from sectoraug.batch.op import empty_for
 
     n = 0
     for name, case in cases(every):

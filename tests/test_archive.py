@@ -17,15 +17,15 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.workbench.donors import n_nearly_black
+from sectoraug.workbench.jobs.donors import n_nearly_black
 
 pytest.importorskip("typer")
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("filelock")
 
-from sectoraug.workbench.masks import kept_sector  # noqa: E402
-from sectoraug.workbench.review_journal import listing  # noqa: E402
-from sectoraug.workbench.sources import sha256_of  # noqa: E402
+from sectoraug.workbench.jobs.masks import kept_sector  # noqa: E402
+from sectoraug.workbench.review.journal import listing  # noqa: E402
+from sectoraug.workbench.run.sources import sha256_of  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("archive_runs.py")
 N_CLIPS = 6
@@ -257,7 +257,7 @@ def test_a_torn_last_line_is_done_again(clips: Path, tmp_path: Path) -> None:
 
 
 def test_a_line_torn_anywhere_is_cut_off(tmp_path: Path) -> None:
-    from sectoraug.workbench.manifest import Entry, Manifest
+    from sectoraug.workbench.run.manifest import Entry, Manifest
 
     kept = [Entry(f"sänger{i}.dcm", f"{i:016x}", quality=0.5) for i in range(3)]
     with Manifest(tmp_path) as manifest:
@@ -371,7 +371,7 @@ def test_the_dask_engine_by_command(clips: Path, tmp_path: Path) -> None:
 
 
 def test_one_writer_a_folder(clips: Path, tmp_path: Path) -> None:
-    from sectoraug.workbench.out_folder import only_writer
+    from sectoraug.workbench.run.out_folder import only_writer
 
     with only_writer(tmp_path / "m"):
         said = sectoraug("masks", clips, "--out", tmp_path / "m", status=2)

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import sectoraug as sa
-from sectoraug import batch
+from sectoraug.batch import op as batch
 
 
 def has_recent_triton() -> bool:
@@ -100,7 +100,7 @@ def compiled_for_a_gpu(pixel: str, group: int, donor: str | None = None, **const
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from sectoraug import batch_kernel
+    from sectoraug.batch import kernel as batch_kernel
 
     kernel = batch_kernel._swap
     constants = {"CHANNELS": 1, "GROUPS": 256, "WIDTH": group, "PROBE": 1024, **constants}

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.sectors.clips import family_of
+from sectoraug.reading.clips import family_of
 
 pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")

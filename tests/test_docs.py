@@ -23,28 +23,11 @@ DOCS = (
 WITH_COMMANDS = [p for p in DOCS if "```bash" in p.read_text()]
 PAGES = [p for p in DOCS if "```python" in p.read_text() and p not in WITH_COMMANDS]
 RESULTS = sorted(ROOT.glob("benchmarks/results/*.json"))
+PACKAGE = ROOT / "sectoraug"
 MODULES = [
-    "swap",
-    "fills",
-    "pool",
-    "losses",
-    "batch",
-    "plugins.albumentations",
-    "plugins.kornia",
-    "plugins.monai",
-    "plugins.torchvision",
-    "evidence.focus",
-    "evidence.gradcam",
-    "evidence.clustering",
-    "evidence.landmarks",
-    "evidence.metric",
-    "evidence.statistics",
-    "sectors.clips",
-    "sectors.geometry",
-    "sectors.net_model",
-    "sectors.finder",
-    "workbench.review_journal",
-    "workbench.review_tiles",
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if ">>> " in path.read_text()
 ]
 
 

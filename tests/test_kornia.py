@@ -346,7 +346,7 @@ def test_it_compiles_as_one_graph(
 def test_a_pool_moves_whole_and_in_parts(
     backgrounds: sa.BackgroundPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sectoraug import pool_device
+    from sectoraug.pool import device as pool_device
 
     monkeypatch.setattr(pool_device, "_CHUNK_BYTES", 2 * SIDE * SIDE)
     pool = backgrounds.to("cpu", progress=False)

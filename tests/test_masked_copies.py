@@ -25,13 +25,13 @@ pytest.importorskip("filelock")
 from dicom_clips import NAME, make_dicom, palette_table  # noqa: E402
 from video_clips import make_video  # noqa: E402
 
-from sectoraug.workbench import masked_copies  # noqa: E402
-from sectoraug.workbench.archive import Outcome, run  # noqa: E402
-from sectoraug.workbench.engines import attempt  # noqa: E402
-from sectoraug.workbench.manifest import Entry, read_entries  # noqa: E402
-from sectoraug.workbench.masked_copies import MaskClip  # noqa: E402
-from sectoraug.workbench.out_folder import only_writer  # noqa: E402
-from sectoraug.workbench.sources import find_sources, sha256_of  # noqa: E402
+from sectoraug.workbench.jobs import masked_copies  # noqa: E402
+from sectoraug.workbench.jobs.masked_copies import MaskClip  # noqa: E402
+from sectoraug.workbench.run.archive import Outcome, run  # noqa: E402
+from sectoraug.workbench.run.engines import attempt  # noqa: E402
+from sectoraug.workbench.run.manifest import Entry, read_entries  # noqa: E402
+from sectoraug.workbench.run.out_folder import only_writer  # noqa: E402
+from sectoraug.workbench.run.sources import find_sources, sha256_of  # noqa: E402
 
 CLIP = sa.phantom.make_clip(frames=3, size=(40, 52), seed=3)
 SECTOR = CLIP.sector

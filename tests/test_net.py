@@ -16,8 +16,8 @@ import torch
 from safetensors import safe_open
 
 import sectoraug as sa
-from sectoraug.sectors.net import WEIGHTS, default_net, quality_of, sector_by_net
-from sectoraug.sectors.net_model import SectorNet
+from sectoraug.sectors.clues.net import WEIGHTS, default_net, quality_of, sector_by_net
+from sectoraug.sectors.clues.net_model import SectorNet
 
 TRAIN = Path(__file__).parent.parent / "examples" / "sector_net" / "train.py"
 
@@ -44,7 +44,7 @@ def stills(n: int, seed: int = 77) -> list[sa.phantom.PhantomClip]:
 
 
 def test_the_weights_are_small_and_fit_the_model() -> None:
-    path = Path(str(files("sectoraug.sectors") / WEIGHTS))
+    path = Path(str(files("sectoraug.sectors.clues") / WEIGHTS))
     assert path.stat().st_size < 4e6
     with safe_open(path, "pt") as stored:
         names = set(stored.keys())

@@ -111,7 +111,7 @@ def test_large_pools_are_sampled_at_open_and_read_whole_by_verify(
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    monkeypatch.setattr("sectoraug.pool._CHECKED_AT_OPEN", 3 * 40 * 48)
+    monkeypatch.setattr("sectoraug.pool.background_pool._CHECKED_AT_OPEN", 3 * 40 * 48)
     opened = sa.BackgroundPool.open(tmp_path / "pool")
     with pytest.raises(ValueError, match="donor 11 .*checksum"):
         opened.verify(progress=False)
@@ -190,14 +190,14 @@ def test_resizing_shows_nothing_of_the_donor_sector(files, images, sectors, resi
     for i in range(6):
         background, sector = pool[i]
         assert background.shape == size and not background[sector].any()
-        from sectoraug.images import fit
+        from sectoraug.reading.stills import fit
 
         assert np.array_equal(background, fit(bright[i], sectors[i], size, resize)[0])
     assert len(other) == 6
 
 
 def test_pad_keeps_the_aspect_ratio(tmp_path: Path) -> None:
-    from sectoraug.images import fit
+    from sectoraug.reading.stills import fit
 
     background = np.full((10, 20), 9, np.uint8)
     sector = np.zeros((10, 20), np.uint8)
@@ -225,7 +225,7 @@ def test_a_corrupt_file_is_named_or_skipped_and_counted(files, tmp_path: Path) -
 
 
 def test_a_full_disk_is_no_invalid_donor(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
-    from sectoraug.pool_folder import FolderWriter
+    from sectoraug.pool.folder import FolderWriter
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

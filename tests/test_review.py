@@ -27,13 +27,13 @@ pytest.importorskip("typer")
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
-from sectoraug.workbench.manifest import NAME as MANIFEST
-from sectoraug.workbench.masks import kept_sector
-from sectoraug.workbench.review import Review
-from sectoraug.workbench.review_ahead import Sprites
-from sectoraug.workbench.review_journal import NAME, Change, Journal, decisions, listing
-from sectoraug.workbench.review_tiles import masks_in, tile_of
-from sectoraug.workbench.sources import sha256_of, visit_of
+from sectoraug.workbench.jobs.masks import kept_sector
+from sectoraug.workbench.review.ahead import Sprites
+from sectoraug.workbench.review.journal import NAME, Change, Journal, decisions, listing
+from sectoraug.workbench.review.page import Review
+from sectoraug.workbench.review.tiles import masks_in, tile_of
+from sectoraug.workbench.run.manifest import NAME as MANIFEST
+from sectoraug.workbench.run.sources import sha256_of, visit_of
 
 N = 110  # three pages, the last not full
 
@@ -139,7 +139,7 @@ def test_a_damaged_line_says_so(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from sectoraug.workbench.review_journal import Change, Journal
+from sectoraug.workbench.review.journal import Change, Journal
 journal = Journal(Path(sys.argv[1]))
 for k in range(int(sys.argv[3])):
     journal.append([Change(f"{sys.argv[2]}{k}-{j}", "m", "in") for j in range(20)], "page", sys.argv[2])

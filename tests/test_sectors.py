@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.sectors.fit import refine
-from sectoraug.sectors.motion import mean_absolute_difference, threshold_region
-from sectoraug.sectors.search import search
+from sectoraug.sectors.clues.motion import mean_absolute_difference, threshold_region
+from sectoraug.sectors.outline.fit import refine
+from sectoraug.sectors.outline.search import search
 
 pydicom = pytest.importorskip("pydicom")
 

@@ -36,8 +36,8 @@ from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from sectoraug.sectors.net import WEIGHTS, sector_by_net
-from sectoraug.sectors.net_model import SIDE_PX, SectorNet, planes
+from sectoraug.sectors.clues.net import WEIGHTS, sector_by_net
+from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
 
 FOLDS = 5
 GOOD = 0.95
@@ -181,7 +181,7 @@ def main() -> None:
     half = {k: v.half().contiguous() for k, v in last.state_dict().items() if v.is_floating_point()}
     save_file(half, out / WEIGHTS)
     if arguments.package:
-        target = Path(__file__).parents[2] / "sectoraug" / "sectors" / WEIGHTS
+        target = Path(__file__).parents[2] / "sectoraug" / "sectors" / "clues" / WEIGHTS
         save_file(half, target.with_suffix(".part"))
         target.with_suffix(".part").replace(target)
         target.chmod(0o644)  # safetensors writes for its owner alone

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from sectoraug import checks, fills
 from sectoraug.draws import Draws
-from sectoraug.images import RESIZE
 from sectoraug.pool import BackgroundPool, pool_named
-from sectoraug.pool_example import background_for, checked_pool, common_sector
+from sectoraug.pool.example import background_for, checked_pool, common_sector
+from sectoraug.reading.stills import RESIZE
 from sectoraug.swap import composite
 
 try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict

@@ -9,10 +9,11 @@ from kornia.augmentation import RandomTransplantation
 from kornia.constants import DataKey
 from torch import Tensor
 
-from sectoraug import batch_checks, checks
-from sectoraug.batch import sector_areas_px, swap_background_batch
+from sectoraug import checks
+from sectoraug.batch import checks as batch_checks
+from sectoraug.batch.op import sector_areas_px, swap_background_batch
 from sectoraug.draws import Draws
-from sectoraug.pool_device import DevicePool
+from sectoraug.pool.device import DevicePool
 
 Params = dict[str, Tensor]
 

@@ -11,10 +11,10 @@ import torch
 
 from sectoraug import checks
 from sectoraug.draws import Draws
-from sectoraug.images import RESIZE
+from sectoraug.plugins.example_tensor import inside_of, swap_example
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool_example import checked_pool, common_sector
-from sectoraug.pool_tensor import inside_of, swap_example
+from sectoraug.pool.example import checked_pool, common_sector
+from sectoraug.reading.stills import RESIZE
 
 try:
     from monai.config.type_definitions import KeysCollection

@@ -12,10 +12,10 @@ from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatt
 from sectoraug import checks
 from sectoraug.batch import swap_background_batch
 from sectoraug.draws import Draws
-from sectoraug.images import RESIZE
+from sectoraug.plugins.example_tensor import inside_of, swap_example
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool_example import checked_pool, common_sector
-from sectoraug.pool_tensor import inside_of, swap_example
+from sectoraug.pool.example import checked_pool, common_sector
+from sectoraug.reading.stills import RESIZE
 
 try:
     from torchvision import tv_tensors

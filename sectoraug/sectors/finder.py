@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
-from sectoraug.sectors.evidence import Evidence, weigh, without_overlay
-from sectoraug.sectors.fit import named, refine, settle
-from sectoraug.sectors.geometry import SectorGeometry
-from sectoraug.sectors.motion import (
+from sectoraug.sectors.clues.echoes import Evidence, weigh, without_overlay
+from sectoraug.sectors.clues.motion import (
     ClipStatistics,
     clip_statistics,
     filled_region,
     hull_region,
     threshold_region,
 )
-from sectoraug.sectors.oddities import border_share, doppler, oddity, pure_noise, quieted, several_areas
-from sectoraug.sectors.outline import LEFT_CUT, edges
-from sectoraug.sectors.search import search
+from sectoraug.sectors.clues.oddities import border_share, doppler, oddity, pure_noise, quieted, several_areas
+from sectoraug.sectors.outline.edges import LEFT_CUT, edges
+from sectoraug.sectors.outline.fit import named, refine, settle
+from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.outline.search import search
 
 Plane = NDArray[np.float32]
 
@@ -209,7 +209,7 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
 
 
 def _by_net(frame: NDArray[Any], why: str) -> SectorEstimate:
-    from sectoraug.sectors.net import quality_of, sector_by_net  # imports torch
+    from sectoraug.sectors.clues.net import quality_of, sector_by_net  # imports torch
 
     small = clip_statistics([_at_most(frame, _FIT_PX)])
     _refuse_noise(small)

@@ -1,1 +1,4 @@
-"""Long jobs on whole archives (extra `workbench`); nothing else imports it."""
+"""An archive and a weekend: the command `sectoraug`, whose jobs run over many files.
+
+It needs the extra `workbench`; nothing else in the package imports it.
+"""

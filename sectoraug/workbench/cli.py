@@ -15,8 +15,8 @@ except ImportError:
     sys.exit('The command needs typer: pip install "sectoraug[workbench]".')
 
 if TYPE_CHECKING:
-    from sectoraug.workbench.engines import Engine, Job
-    from sectoraug.workbench.sources import Source
+    from sectoraug.workbench.run.engines import Engine, Job
+    from sectoraug.workbench.run.sources import Source
 
 app = typer.Typer(
     help="Find the ultrasound sectors of an archive, and use them. Nothing here de-identifies.",
@@ -79,8 +79,8 @@ def masks(
 
     Stop it at any time; the same command goes on where it was.
     """
-    from sectoraug.workbench.masks import FindSector
-    from sectoraug.workbench.sources import with_drawn
+    from sectoraug.workbench.jobs.masks import FindSector
+    from sectoraug.workbench.run.sources import with_drawn
 
     sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], exclude, folders_are_clips)
     if drawn is not None:
@@ -123,8 +123,8 @@ def apply(
     This does not de-identify: DICOM headers still hold names and dates, text may stand inside the sector,
     and the manifest holds the paths of the sources.
     """
-    from sectoraug.workbench.manifest import read_entries
-    from sectoraug.workbench.masked_copies import MaskClip
+    from sectoraug.workbench.jobs.masked_copies import MaskClip
+    from sectoraug.workbench.run.manifest import read_entries
 
     with _one_sentence():
         read_entries(masks)
@@ -161,7 +161,7 @@ def pool(
     progress: Progress = True,
 ) -> None:
     """Build a BackgroundPool from the clips whose sector is good. It holds patients' overlays."""
-    from sectoraug.workbench.donors import build_pool, n_nearly_black
+    from sectoraug.workbench.jobs.donors import build_pool, n_nearly_black
 
     sources, others = _sources(inputs, [masks, out], exclude, folders_are_clips)
     with _one_sentence():
@@ -214,8 +214,8 @@ def review(
     Stop it at any time; the same command goes on where it was.
     """
     from sectoraug import checks
-    from sectoraug.workbench.review import Review, server
-    from sectoraug.workbench.review_journal import VERDICTS, listing
+    from sectoraug.workbench.review.journal import VERDICTS, listing
+    from sectoraug.workbench.review.page import Review, server
 
     with _one_sentence():
         if listed is not None:
@@ -232,7 +232,7 @@ def review(
 def _sources(
     inputs: list[Path], own: list[Path], exclude: list[Path] | None, folders_are_clips: bool
 ) -> tuple[list[Source], int]:
-    from sectoraug.workbench.sources import find_sources
+    from sectoraug.workbench.run.sources import find_sources
 
     with _one_sentence():
         for folder in exclude or []:
@@ -252,7 +252,7 @@ def _run(
     retry_failed: bool,
     progress: bool,
 ) -> None:
-    from sectoraug.workbench.archive import run
+    from sectoraug.workbench.run.archive import run
 
     with _one_sentence():
         outcome = run(
@@ -270,7 +270,7 @@ def _run(
 
 def _engine(name: str, workers: int, scheduler: str | None, timeout: float) -> Engine:
     from sectoraug import checks
-    from sectoraug.workbench.engines import with_dask, with_processes
+    from sectoraug.workbench.run.engines import with_dask, with_processes
 
     with _one_sentence():
         checks.choice(name, ("processes", "dask"), "--engine")

@@ -1,0 +1,72 @@
+"""Stills, TIFFs of many pages, and folders of stills, through OpenCV."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.reading.stills import decode_image
+
+STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+
+
+def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
+    """The number of frames, and the frames: pages of a TIFF, files of a folder, or one still."""
+    if path.is_dir():
+        files = stills_of(path)
+        return len(files), (_without_alpha(decode_image(file)) for file in files)
+    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
+    if pages > 1:
+        return pages, _pages(path, pages)
+    return 1, (_without_alpha(decode_image(file)) for file in (path,))
+
+
+def stills_of(folder: Path) -> list[Path]:
+    """The stills of a folder in the order of their names, frame2 before frame10."""
+    files = [p for p in folder.iterdir() if p.name.lower().endswith(STILLS) and not p.name.startswith(".")]
+    return sorted(files, key=lambda file: [(len(p), p) if p.isdigit() else (0, p) for p in _parts(file.name)])
+
+
+def _parts(name: str) -> list[str]:
+    return [part.lstrip("0") or "0" if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
+
+
+def _count_pages(path: Path) -> int:
+    """Follow the chain of a TIFF's pages; OpenCV takes a broken chain for a shorter one."""
+    with open(path, "rb") as file:
+        start = file.read(8)
+        order = "<" if start[:2] == b"II" else ">"
+        if start[:4] not in (b"II*\0", b"MM\0*"):  # BigTIFF, or no TIFF at all: OpenCV's to judge
+            return max(1, cv2.imcount(str(path)))
+        pages, offset = 0, struct.unpack(f"{order}L", start[4:])[0] if len(start) == 8 else 0
+        while offset:
+            file.seek(offset)
+            entries = file.read(2)
+            if len(entries) == 2:
+                file.seek(12 * struct.unpack(f"{order}H", entries)[0], os.SEEK_CUR)
+            further = file.read(4)
+            if len(further) < 4 or 18 * pages > path.stat().st_size:  # cut, or a chain without end
+                raise OSError(f"{path} ends within page {pages + 1}; expected a whole TIFF: copy it again.")
+            pages, offset = pages + 1, struct.unpack(f"{order}L", further)[0]
+    return pages
+
+
+def _pages(path: Path, n: int) -> Iterator[NDArray[Any]]:
+    for page in range(n):
+        done, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
+        if not done:
+            return  # a page too few: the caller counts
+        frame = np.asarray(pages[0])
+        yield frame if frame.ndim == 2 else _without_alpha(frame[:, :, [2, 1, 0]])
+
+
+def _without_alpha(frame: NDArray[Any]) -> NDArray[Any]:
+    return frame[:, :, :3] if frame.ndim == 3 and frame.shape[2] == 4 else frame

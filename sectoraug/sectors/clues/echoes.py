@@ -1,0 +1,145 @@
+"""From what a clip does at each pixel to how much that speaks for the sector."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.clues.motion import ClipStatistics, hull_region
+
+Plane = NDArray[np.float32]
+
+# What a dark and still pixel counts against the sector, when an echoing one counts 1 for it: a third of a
+# strip must echo before the strip is believed. Between echoes (inside their convex hull) it counts less.
+_DARK, _DARK_BETWEEN = -0.5, -0.15
+_THIN = 0.3  # bright strokes thinner than _OPENING_PX: noise in a sector, or text beside it
+_OPENING_PX = 5
+_MOVES = 0.3  # of what is bright, in a clip that moves
+_SOLID_SHARE = 0.1  # of the largest piece: pieces from here on span the hull
+
+
+class Evidence(NamedTuple):
+    """What speaks for the sector at one level of sensitivity."""
+
+    weight: Plane
+    """(H, W), -0.5..1: above 0 for the sector, below 0 against it."""
+    response: Plane
+    """(H, W), 0 or more: motion and brightness on a logarithmic scale, for finding edges."""
+    off: Plane
+    """(H, W): how far the brightest moment was off the background, in grey levels."""
+    solid: NDArray[np.bool_]
+    """(H, W): the large connected pieces of what moves or echoes, without thin strokes."""
+    moving_share: float
+    """0..1: how much of what is bright and solid also moves."""
+
+    def upside_down(self) -> Evidence:
+        """The same, flipped top to bottom."""
+        return Evidence(
+            np.ascontiguousarray(self.weight[::-1]),
+            np.ascontiguousarray(self.response[::-1]),
+            np.ascontiguousarray(self.off[::-1]),
+            np.ascontiguousarray(self.solid[::-1]),
+            self.moving_share,
+        )
+
+    @property
+    def static(self) -> bool:
+        """Whether brightness has to do: then bright text that stands still cannot be told by that."""
+        return self.moving_share < _MOVES
+
+
+def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evidence:
+    """Weigh a clip's pixels.
+
+    Args:
+        clip: its statistics.
+        motion_level: a pixel whose mean absolute difference is above it (grey levels) moves.
+        echo_level: a pixel ever this many grey levels off the background echoes, unless its surroundings
+            are all alike: bars and panels are flat, echoes never are.
+    """
+    window = np.ones((3, 3), np.uint8)
+    flat = cv2.dilate(clip.brightest, window) == cv2.erode(clip.brightest, window)
+    still = clip.difference <= motion_level
+    levels = np.bincount(clip.brightest[flat & still], minlength=256)
+    off = np.abs(clip.brightest.astype(np.float32) - float(np.argmax(levels)) * bool(levels.any()))
+    bright = (off > echo_level) & ~flat
+    moving = ~still
+    square = np.ones((_OPENING_PX, _OPENING_PX), np.uint8)
+    solid = cv2.morphologyEx((moving | bright).view(np.uint8), cv2.MORPH_OPEN, square)
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(solid)
+    areas = sizes[1:, cv2.CC_STAT_AREA]
+    large = np.zeros(count, np.bool_)
+    large[1:] = areas >= _SOLID_SHARE * areas.max(initial=1)
+    pieces = large[labels]
+    bright_pieces = pieces & bright
+    moving_share = float((moving & bright_pieces).sum() / max(bright_pieces.sum(), 1))
+    # In a clip that moves, still text speaks softly against; in a still, brightness is all there is.
+    static = moving_share < _MOVES
+    weight = np.where(hull_region(pieces), np.float32(_DARK_BETWEEN), np.float32(_DARK))
+    weight[bright] = 1.0 if static else _DARK_BETWEEN
+    if static:
+        weight[bright & (solid == 0)] = _THIN
+    weight[moving] = 1.0
+    response = np.log1p(off / 6) + np.log1p(clip.difference / 0.25)
+    if not static:
+        response[still] = 0
+    return Evidence(
+        weight,
+        cv2.blur(response.astype(np.float32), (3, 3)),
+        off,
+        pieces,
+        moving_share,
+    )
+
+
+def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
+    """Take burned-in pixels off a sector's rim.
+
+    An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
+    at the grey level it has outside belongs to them, and in a clip that moves so does what stands still
+    and shines.
+
+    Args:
+        sector: (H, W).
+        clip: its statistics.
+        moves: whether echoes move in this clip.
+    """
+    rim_px = max(2, round(0.008 * max(sector.shape)))
+    # Beyond the image there is nothing to leak: the rim runs along the outline inside it only.
+    core = cv2.erode(
+        sector.view(np.uint8),
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)),
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=1,
+    )
+    rim = sector & (core == 0)
+    bright = clip.brightest > 8
+    burned = (clip.brightest > 30) & ~sector
+    if moves:
+        burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
+    level = clip.brightest.astype(np.int16)
+    for _ in range(rim_px):
+        grown = burned.copy()
+        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            here, there = _shifted(down, across)
+            alike = np.abs(level[here] - level[there]) <= 2
+            grown[here] |= burned[there] & rim[here] & bright[here] & alike
+        if np.array_equal(grown, burned):
+            break
+        burned = grown
+    return sector & ~burned
+
+
+def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Slices of a plane and of its neighbours at this offset."""
+
+    def pair(by: int) -> tuple[slice, slice]:
+        if by == 0:
+            return slice(None), slice(None)
+        return (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
+
+    (rows, rows_there), (columns, columns_there) = pair(down), pair(across)
+    return (rows, columns), (rows_there, columns_there)

@@ -1,0 +1,185 @@
+"""What a clip does at each pixel, in one pass, and the paper's three recipes on it (Zahn & Perrin, 2.3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from sectoraug import checks
+from sectoraug.reading.clips import to_grey
+
+_SAMPLES = 8
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True, repr=False)
+class ClipStatistics:
+    """Sums over a clip; their size does not depend on its length."""
+
+    frames: int
+    """How many were read."""
+    difference: Plane
+    """(H, W): mean of |frame t+1 - frame t| in grey levels; 0 for a still."""
+    mean: Plane
+    """(H, W): mean grey level."""
+    brightest: NDArray[np.uint8]
+    """(H, W): highest grey level."""
+    samples: tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], ...]
+    """At most 8 frames spread over the clip, each as it came and behind the grey one before it (for the
+    first frame: itself)."""
+
+    def upside_down(self) -> ClipStatistics:
+        """The same, flipped top to bottom."""
+        return ClipStatistics(
+            self.frames,
+            np.ascontiguousarray(self.difference[::-1]),
+            np.ascontiguousarray(self.mean[::-1]),
+            np.ascontiguousarray(self.brightest[::-1]),
+            tuple((before[::-1], frame[::-1]) for before, frame in self.samples),
+        )
+
+    def shrunk(self, longest_px: int) -> ClipStatistics:
+        """The same, with the longer side at most this long."""
+        factor = longest_px / max(self.mean.shape)
+        if factor >= 1:
+            return self
+        width, height = (max(1, round(side * factor)) for side in self.mean.shape[::-1])
+
+        def smaller(plane: NDArray[Any]) -> NDArray[Any]:
+            return np.asarray(cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA))
+
+        return ClipStatistics(
+            self.frames,
+            smaller(self.difference),
+            smaller(self.mean),
+            smaller(self.brightest),
+            tuple((smaller(before), smaller(frame)) for before, frame in self.samples),
+        )
+
+
+def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
+    """Read a clip once, frame by frame.
+
+    Args:
+        frames: (T, H, W) or (T, H, W, 3) uint8, or any iterable of (H, W) or (H, W, 3) uint8 frames.
+
+    Raises:
+        TypeError, ValueError: a frame is no uint8 image, or not as large as the first; no frames.
+    """
+    if isinstance(frames, np.ndarray) and frames.ndim < 3:
+        raise ValueError(
+            f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
+            "use sector_from_image for a still."
+        )
+    samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
+    count, stride = 0, 1
+    shape: tuple[int, ...] = ()
+    for frame in frames:
+        grey = _grey(frame)
+        if count == 0:
+            shape = grey.shape
+            total, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+            brightest, apart, previous = grey.copy(), np.empty_like(grey), grey.copy()
+            samples.append((previous, np.array(frame)))
+        elif grey.shape != shape:
+            raise ValueError(
+                f"frame {count} is {checks.describe(frame)} after frames of {shape[0]} x {shape[1]} pixels; "
+                "expected one size: split the clip where it changes."
+            )
+        else:
+            cv2.absdiff(grey, previous, dst=apart)
+            cv2.accumulate(apart, difference)
+            cv2.max(brightest, grey, dst=brightest)
+            if count % stride == 0:
+                samples.append((previous, np.array(frame)))
+                if len(samples) > _SAMPLES:
+                    samples, stride = samples[::2], 2 * stride
+            # A caller may reuse the memory of its frames.
+            previous = grey.copy() if np.may_share_memory(grey, frame) else grey
+        cv2.accumulate(grey, total)
+        count += 1
+    if count == 0:
+        raise ValueError("frames is empty; expected one frame or more: was the clip decoded?")
+    difference /= max(count - 1, 1)
+    total /= count
+    return ClipStatistics(count, difference, total, brightest, tuple(samples))
+
+
+def _grey(frame: Any) -> NDArray[np.uint8]:
+    checks.image(frame, "frame")
+    if frame.dtype != np.uint8:
+        raise TypeError(
+            f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
+            "frame.astype(np.uint8)."
+        )
+    # Contiguous, as OpenCV writes into nothing else.
+    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
+
+
+def mean_absolute_difference(frames: Iterable[Any]) -> Plane:
+    """Mean of |frame t+1 - frame t| over a clip, in grey levels: (H, W) float32.
+
+    Absolute, since the mean of signed differences is only (last - first) / (T - 1).
+
+    Args:
+        frames: as for `clip_statistics`, T >= 2.
+
+    Raises:
+        ValueError: there is only one frame.
+    """
+    statistics = clip_statistics(frames)
+    if statistics.frames < 2:
+        raise ValueError("frames holds one frame; expected two or more: a still has no motion.")
+    return statistics.difference
+
+
+def threshold_region(
+    difference: Plane, *, level: float = 0.5, adaptive_block_px: int = 0, adaptive_c: float = -0.25
+) -> NDArray[np.bool_]:
+    """Where a clip moves: the paper's first recipe.
+
+    Args:
+        difference: (H, W) mean absolute difference in grey levels.
+        level: what lies above it moves.
+        adaptive_block_px: 0, or the odd side of a square: then a pixel moves that also exceeds the mean
+            of its square plus `adaptive_c`, as in the paper.
+        adaptive_c: in grey levels; below 0 a pixel passes that is a little under its surroundings. A
+            positive one would leave only the outlines of what moves.
+    """
+    moving = difference > level
+    if adaptive_block_px:
+        surroundings = cv2.blur(difference, (adaptive_block_px, adaptive_block_px))
+        moving &= difference > surroundings + adaptive_c
+    return moving
+
+
+def filled_region(moving: NDArray[np.bool_], *, opening_px: int = 5) -> NDArray[np.bool_]:
+    """What moves, without what hangs on by less than `opening_px`, holes closed, largest piece only."""
+    square = np.ones((opening_px, opening_px), np.uint8)
+    opened = cv2.morphologyEx(moving.view(np.uint8), cv2.MORPH_OPEN, square)
+    filled = np.asarray(ndimage.binary_fill_holes(opened), np.bool_)
+    return _largest_piece(filled)
+
+
+def hull_region(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The convex hull of a region; nothing for nothing."""
+    rows, columns = np.nonzero(filled)
+    hull = np.zeros(filled.shape, np.uint8)
+    if len(rows):
+        corners = cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32))
+        cv2.fillConvexPoly(hull, corners, 1)
+    return hull.astype(np.bool_)
+
+
+def _largest_piece(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(region.view(np.uint8), connectivity=4)
+    if count < 2:
+        return region
+    return np.asarray(labels == 1 + np.argmax(sizes[1:, cv2.CC_STAT_AREA]), np.bool_)

@@ -1,0 +1,167 @@
+"""Copies of clips with every pixel outside the sector at 0, written without loss and read back."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import cv2
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+import sectoraug as sa
+from sectoraug.pool.folder import owner_only
+from sectoraug.reading.clips import family_of
+from sectoraug.workbench.jobs.masked_dicom import write_dicom
+from sectoraug.workbench.jobs.masks import kept_sector
+from sectoraug.workbench.run.manifest import Entry
+from sectoraug.workbench.run.out_folder import whole_file
+from sectoraug.workbench.run.sources import Source
+
+Frames = Iterator[NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class MaskClip:
+    """The job of `sectoraug apply`: a clip of `masks` copied to `folder`, black outside its sector.
+
+    Fails closed: without a good sector, or where what was written reads back otherwise, nothing is kept.
+    """
+
+    masks: str
+    folder: str
+    quality_at_least: float
+    reviewed_only: bool = False
+
+    def __call__(self, source: Source, sha256: str) -> Entry:
+        sector, found = kept_sector(
+            Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only
+        )
+        assert found.frames is not None
+        path = Path(source.path)
+        suffix, write = _writer_for(path, found.frames)
+        name = f"clips/{sha256[:2]}/{sha256}{suffix}"
+        masked = _Masked(path, sector)
+        with whole_file(Path(self.folder), name) as part:
+            write(part, masked, path, found.frames)
+            _read_back(part, sector, masked)
+        return replace(found, source=source.name, visit=source.visit, file=name)
+
+
+class _Masked(Iterator[NDArray[np.uint8]]):
+    """Frames of a clip, 0 outside the sector, and a digest of those given out."""
+
+    def __init__(self, path: Path, sector: NDArray[np.uint8]) -> None:
+        self.frames = sa.iter_clip(path)
+        self.sector = sector
+        self.digest = hashlib.sha256()
+
+    def __next__(self) -> NDArray[np.uint8]:
+        frame = next(self.frames)
+        if frame.shape[:2] != self.sector.shape:
+            raise ValueError(
+                f"a frame is {frame.shape[0]} x {frame.shape[1]} pixels but the mask "
+                f"{self.sector.shape[0]} x {self.sector.shape[1]}; expected the same: run "
+                "`sectoraug masks` over this file again."
+            )
+        masked: NDArray[np.uint8] = frame * (self.sector if frame.ndim == 2 else self.sector[:, :, None])
+        _add(self.digest, masked)
+        return masked
+
+
+def _read_back(part: Path, sector: NDArray[np.uint8], written: _Masked) -> None:
+    digest = hashlib.sha256()
+    outside = sector == 0
+    for frame in sa.iter_clip(part):
+        if frame.shape[:2] != sector.shape or frame[outside].any():
+            raise ValueError("its copy is not black outside the sector when read back; it was removed.")
+        _add(digest, frame)
+    if digest.digest() != written.digest.digest():
+        raise ValueError("its copy differs from what was written when read back; it was removed.")
+
+
+def _add(digest: hashlib._Hash, frame: NDArray[np.uint8]) -> None:
+    digest.update(repr(frame.shape).encode())
+    digest.update(frame.data)
+
+
+def _writer_for(path: Path, n: int) -> tuple[str, Callable[[Path, Frames, Path, int], None]]:
+    family = family_of(path)
+    if family == "images":
+        return ("", _write_folder) if n > 1 else (".png", _write_still)
+    return {
+        "dicom": (".dcm", write_dicom),
+        "video": (".mkv", _write_video),
+        "nifti": (".nii.gz", _write_nifti),
+        "arrays": (".npz", _write_npz),
+    }[str(family)]
+
+
+def _write_still(part: Path, frames: Frames, path: Path, n: int) -> None:
+    for frame in frames:
+        part.write_bytes(_png(frame))
+
+
+def _write_folder(part: Path, frames: Frames, path: Path, n: int) -> None:
+    part.unlink()
+    part.mkdir(mode=0o700)
+    for index, frame in enumerate(frames):
+        with open(part / f"{index:06d}.png", "wb", opener=owner_only) as file:
+            file.write(_png(frame))
+
+
+def _png(frame: NDArray[np.uint8]) -> bytes:
+    stored = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", stored)[1].tobytes()
+
+
+def _write_npz(part: Path, frames: Frames, path: Path, n: int) -> None:
+    first = next(frames)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (n, *first.shape)}
+    with (
+        ZipFile(part, "w", ZIP_DEFLATED) as archive,
+        archive.open("frames.npy", "w", force_zip64=True) as file,
+    ):
+        npy.write_array_header_1_0(file, header)
+        file.write(first.data)
+        for frame in frames:
+            file.write(frame.data)
+
+
+def _write_video(part: Path, frames: Frames, path: Path, n: int) -> None:
+    """FFV1 in Matroska: lossless, with checksums; no sound and none of the source's metadata."""
+    import av
+
+    with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}) as source:
+        rate = source.streams.video[0].average_rate or Fraction(25)
+    first = next(frames)
+    grey = first.ndim == 2
+    with av.open(str(part), "w", format="matroska") as container:
+        stream = container.add_stream("ffv1", rate=rate, options={"level": "3", "slicecrc": "1"})
+        stream.height, stream.width = first.shape[:2]
+        stream.pix_fmt = "gray" if grey else "bgr0"
+        frame: NDArray[np.uint8] | None = first
+        while frame is not None:
+            picture = av.VideoFrame.from_ndarray(frame, format="gray" if grey else "rgb24")
+            container.mux(stream.encode(picture))
+            frame = next(frames, None)
+        container.mux(stream.encode(None))
+
+
+def _write_nifti(part: Path, frames: Frames, path: Path, n: int) -> None:
+    """The header and the affine stay; header extensions, which may hold anything, do not."""
+    from sectoraug.reading.nifti import read_header
+
+    header = read_header(path).header.copy()
+    header.extensions.clear()
+    header.set_data_offset(0)  # right behind the header
+    with gzip.open(part, "wb") as file:
+        header.write_to(file)
+        for frame in frames:  # x runs fastest, time slowest, red, green and blue together
+            file.write(frame.data)

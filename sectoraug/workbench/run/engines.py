@@ -1,0 +1,175 @@
+"""Running a job on many clips: processes of this machine, or a Dask cluster.
+
+Each engine yields (source, entry) as clips finish, and (source, None) where the process that had the clip
+died; such a clip may be innocent, so the caller gives it a second run alone.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_end
+from pathlib import Path
+
+from sectoraug.workbench.run.manifest import Entry, SectorRefused
+from sectoraug.workbench.run.sources import Source, sha256_of
+
+Job = Callable[[Source, str], Entry]
+"""Called with a source and the SHA-256 of its bytes."""
+Engine = Callable[[Job, Iterable[Source]], Iterator[tuple[Source, Entry | None]]]
+
+TIMEOUT_S = 3600.0
+_DASK_WINDOW = 1000  # clips known to the scheduler at a time
+
+
+def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
+    """An engine of `workers` spawned processes, each ended where a clip takes longer than `timeout_s`.
+
+    Stopped early, it ends them at once: what a clip under way has written is cleared.
+    """
+    spawn = multiprocessing.get_context("spawn")
+
+    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
+        waiting = deque(sources)
+        while waiting:
+            reader, writer = spawn.Pipe(duplex=False)
+            with reader, writer:
+                pool = ProcessPoolExecutor(min(workers, len(waiting)), spawn, _start_worker, (reader,))
+                try:
+                    yield from _until_broken(
+                        pool, partial(attempt, timeout_s=timeout_s), job, waiting, 2 * workers
+                    )
+                except BaseException:
+                    writer.close()
+                    raise
+                finally:
+                    pool.shutdown(cancel_futures=True)
+
+    return run
+
+
+def _until_broken(
+    pool: ProcessPoolExecutor,
+    attempt: Callable[[Job, Source], Entry],
+    job: Job,
+    waiting: deque[Source],
+    window: int,
+) -> Iterator[tuple[Source, Entry | None]]:
+    running: dict[Future[Entry], Source] = {}
+    broken = False
+    while running or (waiting and not broken):
+        while waiting and len(running) < window and not broken:
+            try:
+                running[pool.submit(attempt, job, waiting[0])] = waiting[0]
+                waiting.popleft()
+            except BrokenProcessPool:
+                broken = True
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            source = running.pop(future)
+            try:
+                yield source, future.result()
+            except BrokenProcessPool:
+                broken = True
+                yield source, None
+
+
+def _start_worker(run: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the run, which ends its workers
+    threading.Thread(target=_end_with, args=(run,), daemon=True).start()
+
+
+def _end_with(run: Connection) -> None:
+    # The run closes its end when it stops, the system when it is killed; else workers would wait for ever.
+    wait_for_end([run])
+    os._exit(1)
+
+
+def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIMEOUT_S) -> Engine:
+    """An engine on the Dask cluster at `scheduler`, or on a new one of `workers` processes here.
+
+    `timeout_s` is as for processes; the workers of a cluster should have one thread each.
+    """
+    try:
+        import dask
+        from distributed import Client, KilledWorker, LocalCluster, as_completed
+    except ImportError as error:
+        raise ImportError('the Dask engine needs distributed: pip install "sectoraug[dask]".') from error
+
+    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
+        with ExitStack() as stack:
+            cluster = scheduler
+            if scheduler is None:
+                # The caller retries, so that a clip is tried twice here as with processes.
+                stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+                cluster = stack.enter_context(
+                    LocalCluster(
+                        n_workers=workers,
+                        threads_per_worker=1,
+                        host="127.0.0.1",
+                        dashboard_address=None,
+                        silence_logs="CRITICAL",
+                    )
+                )
+            client = stack.enter_context(Client(cluster))
+            waiting = deque(sources)
+            running: dict[str, Source] = {}
+            finished = as_completed()
+            while waiting or running:
+                while waiting and len(running) < _DASK_WINDOW:
+                    future = client.submit(attempt, job, waiting[0], timeout_s, pure=False)
+                    running[future.key] = waiting.popleft()
+                    finished.add(future)
+                future = next(finished)
+                source = running.pop(future.key)
+                try:
+                    yield source, future.result()
+                except KilledWorker:
+                    yield source, None
+
+    return run
+
+
+def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
+    """Run a job in a worker; what it raises becomes the entry's error.
+
+    A job that takes longer than `timeout_s` ends the process, even where a decoder hangs.
+    """
+    import warnings
+
+    import cv2
+
+    cv2.setNumThreads(1)  # one core a worker
+    digest = None
+    try:
+        with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries' warnings quote headers
+            faulthandler.dump_traceback_later(timeout_s, exit=True, file=nowhere)
+            try:
+                digest = sha256_of(Path(source.path))
+                return job(source, digest)
+            finally:
+                faulthandler.cancel_dump_traceback_later()
+    except Exception as error:
+        sentence = _sentence(error, source)
+        return Entry(
+            source.name, source.visit, digest, error=sentence, refused=isinstance(error, SectorRefused)
+        )
+
+
+def _sentence(error: Exception, source: Source) -> str:
+    if not isinstance(error, (OSError, ValueError, TypeError, ImportError)):
+        return f"{source.name} ended with an unexpected {type(error).__name__}."
+    sentence = str(error).replace(source.path, source.name)
+    if source.drawn is not None:
+        sentence = sentence.replace(source.drawn, "the drawn mask")
+    return " ".join(sentence.split())
