@@ -73,7 +73,10 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     from pydicom.pixels.processing import apply_color_lut
 
     _need_decoder(path, header)
-    palette = _palette(header) if header.get("PhotometricInterpretation") == "PALETTE COLOR" else None
+    try:
+        palette = _palette(header) if header.get("PhotometricInterpretation") == "PALETTE COLOR" else None
+    except Exception as error:  # a damaged element can raise anything
+        raise _unreadable(path, "its palette", error) from error
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
     frames = _stored(path, header)
     for index in count(1):
