@@ -201,7 +201,7 @@ def test_pool_index_keeps_an_image_from_drawing_itself(images: np.ndarray, secto
 def test_donors_of_another_size(
     images: np.ndarray, sectors: np.ndarray, pool: sa.BackgroundPool, resize: str
 ) -> None:
-    from sectoraug.reading.stills import fit
+    from sectoraug.pool.fitting import fit
 
     large = np.kron(images[0], np.ones((2, 3), np.uint8))
     sector = np.kron(sectors[0], np.ones((2, 3), np.uint8))

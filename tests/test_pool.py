@@ -190,14 +190,14 @@ def test_resizing_shows_nothing_of_the_donor_sector(files, images, sectors, resi
     for i in range(6):
         background, sector = pool[i]
         assert background.shape == size and not background[sector].any()
-        from sectoraug.reading.stills import fit
+        from sectoraug.pool.fitting import fit
 
         assert np.array_equal(background, fit(bright[i], sectors[i], size, resize)[0])
     assert len(other) == 6
 
 
 def test_pad_keeps_the_aspect_ratio(tmp_path: Path) -> None:
-    from sectoraug.reading.stills import fit
+    from sectoraug.pool.fitting import fit
 
     background = np.full((10, 20), 9, np.uint8)
     sector = np.zeros((10, 20), np.uint8)

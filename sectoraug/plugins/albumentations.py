@@ -16,7 +16,7 @@ from sectoraug import checks, fills
 from sectoraug.draws import Draws
 from sectoraug.pool import BackgroundPool, pool_named
 from sectoraug.pool.example import background_for, checked_pool, common_sector
-from sectoraug.reading.stills import RESIZE
+from sectoraug.pool.fitting import RESIZE
 from sectoraug.swap import composite
 
 try:  # AlbumentationsX from 2.5 on wants its own type back, where earlier ones take the dict

@@ -14,7 +14,7 @@ from sectoraug.draws import Draws
 from sectoraug.plugins.example_tensor import inside_of, swap_example
 from sectoraug.pool import BackgroundPool
 from sectoraug.pool.example import checked_pool, common_sector
-from sectoraug.reading.stills import RESIZE
+from sectoraug.pool.fitting import RESIZE
 
 try:
     from monai.config.type_definitions import KeysCollection

@@ -15,7 +15,7 @@ from sectoraug.draws import Draws
 from sectoraug.plugins.example_tensor import inside_of, swap_example
 from sectoraug.pool import BackgroundPool
 from sectoraug.pool.example import checked_pool, common_sector
-from sectoraug.reading.stills import RESIZE
+from sectoraug.pool.fitting import RESIZE
 
 try:
     from torchvision import tv_tensors

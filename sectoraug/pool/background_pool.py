@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.pool.fitting import RESIZE, fit
 from sectoraug.pool.folder import FolderWriter, MemoryWriter, checksum_of, open_arrays
 from sectoraug.progress import track
-from sectoraug.reading.stills import RESIZE, fit, read_image, read_sector
+from sectoraug.reading.stills import read_image, read_sector
 
 if TYPE_CHECKING:
     from sectoraug.pool.device import DevicePool

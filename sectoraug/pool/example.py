@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.pool.background_pool import BackgroundPool
-from sectoraug.reading.stills import fit
+from sectoraug.pool.fitting import fit
 
 
 def checked_pool(pool: Any) -> BackgroundPool:

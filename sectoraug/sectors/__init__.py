@@ -3,8 +3,8 @@
 `finder` asks for clues once, for candidates once, and decides once, or refuses with a sentence.
 """
 
-from sectoraug.sectors.finder import SectorEstimate as SectorEstimate
-from sectoraug.sectors.finder import SectorNotFound as SectorNotFound
+from sectoraug.sectors.estimate import SectorEstimate as SectorEstimate
+from sectoraug.sectors.estimate import SectorNotFound as SectorNotFound
 from sectoraug.sectors.finder import sector_from_clip as sector_from_clip
 from sectoraug.sectors.finder import sector_from_image as sector_from_image
 from sectoraug.sectors.outline.geometry import SectorGeometry as SectorGeometry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import cv2
@@ -18,6 +19,8 @@ _DARK, _DARK_BETWEEN = -0.5, -0.15
 _THIN = 0.3  # bright strokes thinner than _OPENING_PX: noise in a sector, or text beside it
 _OPENING_PX = 5
 _MOVES = 0.3  # of what is bright, in a clip that moves
+# Motion and echo levels in grey levels: noise floors need the first, grabbed analogue video the last.
+_LEVELS = ((0.05, 3.0), (0.5, 8.0), (2.0, 20.0))
 _SOLID_SHARE = 0.1  # of the largest piece: pieces from here on span the hull
 
 
@@ -32,6 +35,10 @@ class Evidence(NamedTuple):
     """(H, W): how far the brightest moment was off the background, in grey levels."""
     solid: NDArray[np.bool_]
     """(H, W): the large connected pieces of what moves or echoes, without thin strokes."""
+    alive: NDArray[np.bool_]
+    """(H, W): what moves at all."""
+    surely: NDArray[np.bool_]
+    """(H, W): what moves and echoes, so more than a codec's halo does."""
     moving_share: float
     """0..1: how much of what is bright and solid also moves."""
 
@@ -42,6 +49,8 @@ class Evidence(NamedTuple):
             np.ascontiguousarray(self.response[::-1]),
             np.ascontiguousarray(self.off[::-1]),
             np.ascontiguousarray(self.solid[::-1]),
+            np.ascontiguousarray(self.alive[::-1]),
+            np.ascontiguousarray(self.surely[::-1]),
             self.moving_share,
         )
 
@@ -49,6 +58,12 @@ class Evidence(NamedTuple):
     def static(self) -> bool:
         """Whether brightness has to do: then bright text that stands still cannot be told by that."""
         return self.moving_share < _MOVES
+
+
+def levels(clip: ClipStatistics) -> Iterator[Evidence]:
+    """A clip's evidence at three levels of sensitivity, the finest first, each weighed when asked for."""
+    for motion_level, echo_level in _LEVELS:
+        yield weigh(clip, motion_level, echo_level)
 
 
 def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evidence:
@@ -91,55 +106,7 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
         cv2.blur(response.astype(np.float32), (3, 3)),
         off,
         pieces,
+        moving,
+        moving & (off > echo_level),
         moving_share,
     )
-
-
-def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
-    """Take burned-in pixels off a sector's rim.
-
-    An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
-    at the grey level it has outside belongs to them, and in a clip that moves so does what stands still
-    and shines.
-
-    Args:
-        sector: (H, W).
-        clip: its statistics.
-        moves: whether echoes move in this clip.
-    """
-    rim_px = max(2, round(0.008 * max(sector.shape)))
-    # Beyond the image there is nothing to leak: the rim runs along the outline inside it only.
-    core = cv2.erode(
-        sector.view(np.uint8),
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)),
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=1,
-    )
-    rim = sector & (core == 0)
-    bright = clip.brightest > 8
-    burned = (clip.brightest > 30) & ~sector
-    if moves:
-        burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
-    level = clip.brightest.astype(np.int16)
-    for _ in range(rim_px):
-        grown = burned.copy()
-        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-            here, there = _shifted(down, across)
-            alike = np.abs(level[here] - level[there]) <= 2
-            grown[here] |= burned[there] & rim[here] & bright[here] & alike
-        if np.array_equal(grown, burned):
-            break
-        burned = grown
-    return sector & ~burned
-
-
-def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Slices of a plane and of its neighbours at this offset."""
-
-    def pair(by: int) -> tuple[slice, slice]:
-        if by == 0:
-            return slice(None), slice(None)
-        return (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
-
-    (rows, rows_there), (columns, columns_there) = pair(down), pair(across)
-    return (rows, columns), (rows_there, columns_there)

@@ -64,6 +64,14 @@ class ClipStatistics:
         )
 
 
+def at_most(picture: NDArray[Any], longest_px: int) -> NDArray[Any]:
+    """The picture, or a smaller one whose longer side is this long."""
+    factor = longest_px / max(picture.shape[:2])
+    if factor >= 1:
+        return picture
+    return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
+
+
 def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
     """Read a clip once, frame by frame.
 

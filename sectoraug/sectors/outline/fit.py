@@ -1,34 +1,20 @@
-"""Fitting an outline that was roughly found: onto the edges, and to where there is life."""
+"""Fitting an outline that was roughly found onto the edges, and naming its kind."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from math import cos
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from sectoraug.sectors.outline.edges import (
-    BOTTOM_ARC,
-    BOTTOM_CUT,
-    LEFT,
-    LEFT_CUT,
-    RIGHT,
-    RIGHT_CUT,
-    TOP_ARC,
-    TOP_CUT,
-    Edges,
-    along,
-    edges,
-)
+from sectoraug.sectors.outline.edges import BOTTOM_ARC, LEFT, LEFT_CUT, RIGHT, Edges, edges
 from sectoraug.sectors.outline.geometry import SectorGeometry
 
 Plane = NDArray[np.float32]
 
 _MOST_STRETCH = 0.35  # logarithm of a pixel's height over its width
-_MOST_STEPS = 25  # of 0.6% of the longer side: what is further off is not this side's edge
 
 
 def named(shape: SectorGeometry) -> SectorGeometry:
@@ -55,7 +41,6 @@ def refine(shape: SectorGeometry, response: Plane) -> SectorGeometry:
 def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry:
     # A step at the end of the reach is no step but a slope.
     good = (found.contrast > 0.3) & (np.abs(found.shift_px) < reach_px - 1)
-    tolerance_px = max(1.0, 0.1 * reach_px)
     box = list(shape.box_px)
     for k in range(4):
         mine = good & (found.side == LEFT_CUT + k)
@@ -64,8 +49,14 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
     if box[0] >= box[2] or box[1] >= box[3]:
         return shape
     shape = replace(shape, box_px=(box[0], box[1], box[2], box[3]))
-    if shape.apex_px is None:
-        return shape
+    return shape if shape.apex_px is None else _ring_moved(shape, found, good, max(1.0, 0.1 * reach_px))
+
+
+def _ring_moved(
+    shape: SectorGeometry, found: Edges, good: NDArray[np.bool_], tolerance_px: float
+) -> SectorGeometry:
+    """The ring segment whose sides and arcs lie nearest to the good edges on them."""
+    assert shape.apex_px is not None
     ring = good & (found.side < LEFT_CUT)
     side, points, weight = found.side[ring], found.points[ring], np.sqrt(found.contrast[ring])
     counts = np.bincount(side, minlength=4)
@@ -111,93 +102,3 @@ def _moved(shape: SectorGeometry, found: Edges, reach_px: int) -> SectorGeometry
         )
     except ValueError:
         return shape
-
-
-def settle(shape: SectorGeometry, alive: NDArray[np.bool_], surely: NDArray[np.bool_]) -> SectorGeometry:
-    """Draw in sides along which nothing is alive, and push out sides beyond which there is life.
-
-    Shadows and poor contact leave a side so dark that its edge cannot be seen, yet not dead: some pixels
-    flicker. Background is dead. A side moves out while at least half of its length has a living pixel next
-    to it, so that what crosses it in one place, such as an ECG, does not count.
-
-    Args:
-        shape: the outline.
-        alive: (H, W), what moves at all.
-        surely: (H, W), what moves more than a codec's halo.
-    """
-    step = max(1.0, 0.006 * max(alive.shape))
-    # Codecs smear edges over their blocks of 8 pixels.
-    halo = min(max(3.0, 0.03 * max(alive.shape)), 9.0)
-    for side in range(LEFT_CUT if shape.apex_px is None else LEFT, BOTTOM_CUT + 1):
-        drawn_in = _drawn_in(shape, side, step, alive)
-        shape = drawn_in or _pushed_out(shape, side, step, halo, surely) or shape
-    return shape
-
-
-def _drawn_in(
-    shape: SectorGeometry, side: int, step: float, alive: NDArray[np.bool_]
-) -> SectorGeometry | None:
-    moved: SectorGeometry | None = shape
-    for k in range(_MOST_STEPS):
-        if moved is None:
-            return None
-        if _lively_share(moved, side, -0.5 - step / 2, step, alive) > 0:
-            return moved if k else None
-        moved = _pushed(moved, side, -step)
-    return None
-
-
-def _pushed_out(
-    shape: SectorGeometry, side: int, step: float, halo: float, surely: NDArray[np.bool_]
-) -> SectorGeometry | None:
-    moved: SectorGeometry | None = shape
-    for k in range(_MOST_STEPS):
-        if moved is None:
-            return None
-        if _lively_share(moved, side, halo + step, 2 * step, surely) < 0.5:
-            # The last of it lies within the halo's distance.
-            while k and moved and _lively_share(moved, side, 0.5 + step / 2, step, surely) >= 0.5:
-                moved = _pushed(moved, side, step)
-            return moved if k else None
-        moved = _pushed(moved, side, step)
-    return None
-
-
-def _lively_share(
-    shape: SectorGeometry, side: int, offset_px: float, thick_px: float, alive: NDArray[np.bool_]
-) -> float:
-    """Share of twelve lengths of a side with something alive in a strip at this distance outside it.
-
-    1 (inside) or 0 (outside) where the image shows too little of that side.
-    """
-    which, x, y, nx, ny = along(shape, alive.shape, 192, visible=offset_px > 0)
-    mine = which == side
-    if mine.sum() < 24:
-        return 1.0 if offset_px < 0 else 0.0
-    hit = np.zeros(int(mine.sum()), np.bool_)
-    for across in np.arange(-thick_px / 2, thick_px / 2 + 0.01, 1.0) + offset_px:
-        columns = np.clip(np.rint(x[mine] + across * nx[mine]).astype(np.intp), 0, alive.shape[1] - 1)
-        rows = np.clip(np.rint(y[mine] + across * ny[mine]).astype(np.intp), 0, alive.shape[0] - 1)
-        hit |= alive[rows, columns]
-    return float(np.mean([part.any() for part in np.array_split(hit, 12)]))
-
-
-def _pushed(shape: SectorGeometry, side: int, by_px: float) -> SectorGeometry | None:
-    """The outline with one side moved outwards; None where nothing would be left of it."""
-    left, top, right, bottom = shape.box_px
-    (start, end), (near, far) = shape.angles_rad, shape.radii_px
-    turn = by_px / max(0.6 * far, 1e-9)
-    changes: dict[int, dict[str, Any]] = {
-        LEFT: {"angles_rad": (start - turn, end)},
-        RIGHT: {"angles_rad": (start, end + turn)},
-        TOP_ARC: {"radii_px": (max(near - by_px, 0.0), far)},
-        BOTTOM_ARC: {"radii_px": (near, far + by_px)},
-        LEFT_CUT: {"box_px": (left - by_px, top, right, bottom)},
-        TOP_CUT: {"box_px": (left, top - by_px, right, bottom)},
-        RIGHT_CUT: {"box_px": (left, top, right + by_px, bottom)},
-        BOTTOM_CUT: {"box_px": (left, top, right, bottom + by_px)},
-    }
-    try:
-        return replace(shape, **changes[side])
-    except ValueError:
-        return None

@@ -1,0 +1,28 @@
+"""What the finder answers: a sector and how sure it is of it, or a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.outline.geometry import SectorGeometry
+
+
+class SectorNotFound(ValueError):
+    """The picture shows no sector that can be told from its background; the sentence says what it shows."""
+
+
+@dataclass(frozen=True)
+class SectorEstimate:
+    """A sector that was found, and how sure that is."""
+
+    sector: NDArray[np.bool_] = field(repr=False)
+    """(H, W); True inside."""
+    geometry: SectorGeometry | None
+    """The outline as numbers; None for the motion recipes."""
+    quality: float
+    """0..1; above 0.5 the outline is one that edges confirm all around."""
+    note: str = ""
+    """What is worth knowing about it, such as "whole frame"."""

@@ -1,0 +1,86 @@
+"""Why a picture gets no sector: one sentence each, raised as SectorNotFound."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.clues.motion import ClipStatistics, at_most
+from sectoraug.sectors.clues.oddities import oddity, pure_noise, several_areas
+from sectoraug.sectors.estimate import SectorNotFound
+from sectoraug.sectors.outline.candidates import Candidate
+from sectoraug.sectors.outline.search import search
+
+SMALLEST = 0.04  # share of the frame that a sector must cover
+UNSURE = 0.15  # estimates of a lower quality are not given
+_UNSURE_WHOLE = 0.3  # the same of a whole frame
+_CONVEX = 0.97  # share of its convex hull from which on a sector has no dents
+_FIT_AS_SEEN_PX = 96
+_LEAST_ALIKE = 0.92  # IoU of the network's sector with the outline that fits it best: 0.94 where it was right
+
+
+def refuse_noise(clip: ClipStatistics) -> None:
+    """Refuse what was never an image."""
+    if pure_noise(clip):
+        raise SectorNotFound(
+            "neighbouring pixels are unrelated, as in pure noise; expected echoes: was the clip decoded?"
+        )
+
+
+def refuse_blank(clip: ClipStatistics) -> None:
+    """Refuse a picture of one grey level."""
+    if clip.brightest.min() == clip.brightest.max():
+        raise SectorNotFound("all pixels are alike; expected echoes: was the right frame decoded?")
+
+
+def refuse_odd(clip: ClipStatistics, best: Candidate, inside: NDArray[np.bool_]) -> None:
+    """Refuse a clip whose best outline is tiny, or that holds more or other than one sector."""
+    for what, share in (("echoes cover", best.evidence.weight > 0), ("the outline found covers", inside)):
+        if share.mean() < SMALLEST:
+            raise SectorNotFound(
+                f"{what} {share.mean():.1%} of the frame; expected at least {SMALLEST:.0%}: the picture is "
+                "empty or the sector very small, so draw it by hand."
+            )
+    reason = oddity(clip, best.evidence, inside, best.shape.kind)
+    if reason:
+        raise SectorNotFound(f"{reason}; expected one sector: crop to one, or draw it by hand.")
+
+
+def refuse_unfitting(best: Candidate, quality: float, *, whole: bool) -> None:
+    """Refuse an outline, or a whole frame, that too little speaks for."""
+    if quality < (_UNSURE_WHOLE if whole else UNSURE):
+        raise SectorNotFound(
+            f"no outline fits{several_areas(best.evidence)}: the best one has quality {quality:.2f}; "
+            f"expected at least {UNSURE}: draw this sector by hand."
+        )
+
+
+def refuse_seen(sector: NDArray[np.bool_], quality: float) -> None:
+    """Refuse what the network sees where that is tiny, or no sector, or unsure."""
+    if sector.mean() < SMALLEST:
+        raise SectorNotFound(
+            f"the network sees a sector in {sector.mean():.1%} of the frame; expected at least "
+            f"{SMALLEST:.0%}: the picture is empty or the sector very small, so draw it by hand."
+        )
+    if not _like_a_sector(sector):
+        raise SectorNotFound(
+            "what the network outlines is no sector, as in dual views; expected one sector: crop to one, "
+            "or draw it by hand."
+        )
+    if quality < UNSURE:
+        raise SectorNotFound(
+            f"the network is unsure of this sector, with a quality of {quality:.2f}; expected at least "
+            f"{UNSURE}: draw it by hand."
+        )
+
+
+def _like_a_sector(sector: NDArray[np.bool_]) -> bool:
+    """Whether a ring segment or rectangle covers nearly the same; two areas that were joined are neither."""
+    outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    if cv2.contourArea(outlines[0]) > _CONVEX * cv2.contourArea(cv2.convexHull(outlines[0])):
+        return True
+    small = at_most(sector.astype(np.float32), _FIT_AS_SEEN_PX)
+    seen = small > 0.5
+    drawn = [shape.rasterise(seen.shape) for shape in search(2 * small - 1)]
+    return any((one & seen).sum() > _LEAST_ALIKE * (one | seen).sum() for one in drawn)

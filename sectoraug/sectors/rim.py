@@ -1,0 +1,59 @@
+"""The rim of a sector that was found: burned-in pixels that an outline cuts off are taken away."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.clues.motion import ClipStatistics
+
+
+def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
+    """Take burned-in pixels off a sector's rim.
+
+    An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
+    at the grey level it has outside belongs to them, and in a clip that moves so does what stands still
+    and shines.
+
+    Args:
+        sector: (H, W).
+        clip: its statistics.
+        moves: whether echoes move in this clip.
+    """
+    rim_px = max(2, round(0.008 * max(sector.shape)))
+    # Beyond the image there is nothing to leak: the rim runs along the outline inside it only.
+    core = cv2.erode(
+        sector.view(np.uint8),
+        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)),
+        borderType=cv2.BORDER_CONSTANT,
+        borderValue=1,
+    )
+    rim = sector & (core == 0)
+    bright = clip.brightest > 8
+    burned = (clip.brightest > 30) & ~sector
+    if moves:
+        burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
+    level = clip.brightest.astype(np.int16)
+    for _ in range(rim_px):
+        grown = burned.copy()
+        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
+            here, there = _shifted(down, across)
+            alike = np.abs(level[here] - level[there]) <= 2
+            grown[here] |= burned[there] & rim[here] & bright[here] & alike
+        if np.array_equal(grown, burned):
+            break
+        burned = grown
+    return sector & ~burned
+
+
+def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Slices of a plane and of its neighbours at this offset."""
+
+    def pair(by: int) -> tuple[slice, slice]:
+        if by == 0:
+            return slice(None), slice(None)
+        return (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
+
+    (rows, rows_there), (columns, columns_there) = pair(down), pair(across)
+    return (rows, columns), (rows_there, columns_there)
