@@ -190,3 +190,14 @@ def _same_device(value: Tensor, of: Tensor, name: str) -> None:
             f"{name} is on {value.device} but the images are on {of.device}; expected one device: use "
             f"{name}.to(images.device)."
         )
+
+
+def one_a_clip(sectors: Tensor, validate: bool) -> Tensor:
+    """(B, H, W) of the sectors (B, T, H, W), (B, T, 1, H, W) or (B, 1, T, H, W) beside a clip."""
+    planes = sectors.flatten(1, -3)
+    if validate and not torch.compiler.is_compiling() and not bool((planes == planes[:, :1]).all()):
+        raise ValueError(
+            f"sectors of shape {tuple(sectors.shape)} differ between frames; expected one sector a clip: use "
+            "VideoSequential(same_on_frame=True)."
+        )
+    return planes[:, 0]

@@ -1,4 +1,4 @@
-"""One example as tensors, an image or a clip: its sector, and its swap with a pool's donor."""
+"""One example as tensors, an image or a clip: its sector, and the donor drawn for it applied to it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from torch import Tensor
 from sectoraug import checks
 from sectoraug.batch import swap_background_batch
 from sectoraug.batch.checks import describe
+from sectoraug.plugins.drawn import Drawn
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool.example import background_for
+from sectoraug.pool.example import background_for, common_sector
 from sectoraug.swap import composite
 
 _NUMPY = {torch.uint8: checks.UINT8, torch.float32: checks.FLOAT32}
@@ -40,7 +41,20 @@ def inside_of(given: Any, size: tuple[int, ...], name: str, missing: str) -> NDA
     return checks.sector(plane, size, name, 'use missing="skip" to leave it as it is')
 
 
-def swap_example(
+def apply_drawn(
+    image: Tensor, inside: NDArray[np.uint8], pool: BackgroundPool, drawn: Drawn, match: bool, resize: str
+) -> tuple[Tensor, NDArray[np.uint8]] | None:
+    """The image or clip on its donor's background, and the part of its sector that is left to see.
+
+    None where the example stays as it is: the coin says so, or `match` leaves nothing of its sector.
+    """
+    if drawn.donor is None:
+        return None
+    visible = common_sector(pool, drawn.donor, inside, resize) if match else inside
+    return None if visible is None else (_swapped(image, visible, pool, drawn.donor, resize), visible)
+
+
+def _swapped(
     image: Tensor, inside: NDArray[np.uint8], pool: BackgroundPool, donor: int, resize: str
 ) -> Tensor:
     """An image (C, H, W) or clip (C, T, H, W) on the background of `donor`, bit for bit inside the sector."""

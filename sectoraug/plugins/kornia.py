@@ -11,7 +11,8 @@ from torch import Tensor
 
 from sectoraug import checks
 from sectoraug.batch import checks as batch_checks
-from sectoraug.batch.op import sector_areas_px, swap_background_batch
+from sectoraug.batch import swap_background_batch
+from sectoraug.batch.ring import check_has_sector, ring
 from sectoraug.draws import Draws
 from sectoraug.pool.device import DevicePool
 
@@ -24,16 +25,14 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
     Alone, `op(images, sectors)`; or after geometric ops in
     `kornia.augmentation.AugmentationSequential(..., RandomBackMix(), data_keys=["input", "mask"])`, which
     hands image and mask together only to what derives from `RandomTransplantation`. Labels do not change, so
-    keep them
-    out of the container: kornia raises for "class" beside any op that mixes images. Put it before
+    keep them out of the container: kornia raises for "class" beside any op that mixes images. Put it before
     normalisation.
 
     Args:
         p: how likely each image is to get a new background.
         pool: donors, a `BackgroundPool` (copied to the CPU's memory) or what its `to(device)` returns. None
-            for
-            donors from the batch: images with a sector pass their backgrounds around in one random ring, so
-            none draws itself.
+            for donors from the batch: images with a sector pass their backgrounds around in one random ring,
+            so none draws itself.
         same_on_batch: one decision by `p`, and one donor of the pool, for the whole batch.
         keepdim: give (C, H, W) back for (C, H, W), else (1, C, H, W).
         donor_values: (256,), what each grey level of a uint8 pool becomes in floating-point images, such as
@@ -118,9 +117,8 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         `params`, such as those kept in `_params` by an earlier call, repeat its donors. With `data_keys`, as
         kornia's own ops take them, the images and sectors come back in that order.
         """
-        if (
-            data_keys is not None and len(input) == 1
-        ):  # a container: one input at a time, and what is meant for other ops
+        # A container gives one input at a time, and what is meant for other ops.
+        if data_keys is not None and len(input) == 1:
             return self._in_container(*input, params=params or {}, data_keys=data_keys)
         if others:
             raise TypeError(
@@ -145,7 +143,7 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         if params is None:
             params = self.draw(sectors, has_sector)
         self._params = params
-        new = self._swap(images, sectors, params)
+        new = self.apply_drawn(images, sectors, params)
         single: Tensor = new[0] if unbatched and self.keepdim else new
         return single
 
@@ -156,7 +154,7 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         if "sectors" not in params:
             raise ValueError(_NO_SECTORS)
         self._params = params
-        return self._swap(value, params["sectors"], params)
+        return self.apply_drawn(value, params["sectors"], params)
 
     def _checked(self, images: Tensor, sectors: Tensor) -> Tensor:
         """The sectors as (B, H, W)."""
@@ -167,7 +165,7 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
                 "device: use RandomBackMix(pool=pool.to(device))."
             )
         if images.ndim == 5 and isinstance(sectors, Tensor) and sectors.ndim > 3:
-            sectors = _one_a_clip(sectors, _validates(self.validate, sectors))
+            sectors = batch_checks.one_a_clip(sectors, _validates(self.validate, sectors))
         return batch_checks.sectors(sectors, images, "sectors")
 
     # -- drawing and applying -------------------------------------------------------------------------
@@ -184,21 +182,22 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         """
         n, device = len(sectors), sectors.device
         if has_sector is not None:
-            _check_has_sector(has_sector, sectors, _validates(self.validate, sectors))
+            check_has_sector(has_sector, sectors, _validates(self.validate, sectors))
         if self.pool is not None:
             bits = self._draws.bits_on(device, 1 if self.same_on_batch else n)
             donor_index = (bits % len(self.pool)).expand(n)
             if has_sector is not None:
                 donor_index = donor_index.where(has_sector, -1)
         else:
-            donor_index = _ring(sectors, has_sector, self._draws.bits_on(device, n))
+            donor_index = ring(sectors, has_sector, self._draws.bits_on(device, n))
         takes = torch.ones(n, device=device)
         if self.p < 1:
             bits = self._draws.bits_on(device, 1 if self.same_on_batch else n)
             takes = (bits < int(self.p * 2**63)).to(takes.dtype).expand(n)
         return {"batch_prob": takes, "donor_index": donor_index}
 
-    def _swap(self, images: Tensor, sectors: Tensor, params: Params) -> Tensor:
+    def apply_drawn(self, images: Tensor, sectors: Tensor, params: Params) -> Tensor:
+        """The images on the backgrounds that `draw` chose; `mixed` says whose were replaced."""
         takes = params["batch_prob"] > 0.5
         donor_index = params["donor_index"].to(images.device)
         if self.pool is None:
@@ -241,53 +240,3 @@ def _on_device(pool: Any) -> DevicePool | None:
 
 def _validates(validate: bool | None, sectors: Tensor) -> bool:
     return sectors.device.type == "cpu" if validate is None else validate
-
-
-def _check_has_sector(has_sector: Any, sectors: Tensor, validate: bool) -> None:
-    n = len(sectors)
-    if not isinstance(has_sector, Tensor) or has_sector.shape != (n,) or has_sector.dtype != torch.bool:
-        raise TypeError(
-            f"has_sector is {batch_checks.describe(has_sector)}; expected a bool tensor of shape ({n},)."
-        )
-    if has_sector.device != sectors.device:
-        raise ValueError(
-            f"has_sector is on {has_sector.device} but sectors are on {sectors.device}; expected one device."
-        )
-    if validate and not torch.compiler.is_compiling():
-        n_empty = int((has_sector & (sector_areas_px(sectors) == 0)).sum())
-        if n_empty:
-            raise ValueError(
-                f"{n_empty} sectors are all zero though has_sector names them; expected nonzero pixels "
-                "inside: give these images their sectors, or False in has_sector."
-            )
-
-
-def _one_a_clip(sectors: Tensor, validate: bool) -> Tensor:
-    """(B, H, W) of the sectors (B, T, H, W), (B, T, 1, H, W) or (B, 1, T, H, W) beside a clip."""
-    planes = sectors.flatten(1, -3)
-    if validate and not torch.compiler.is_compiling() and not bool((planes == planes[:, :1]).all()):
-        raise ValueError(
-            f"sectors of shape {tuple(sectors.shape)} differ between frames; expected one sector a clip: use "
-            "VideoSequential(same_on_frame=True)."
-        )
-    return planes[:, 0]
-
-
-def _ring(sectors: Tensor, has_sector: Tensor | None, bits: Tensor) -> Tensor:
-    """Each image's donor in the batch, in one random ring through all that can give; -1 for none.
-
-    Only images with a background and a sector give. A full-frame image has nothing to replace, so any donor
-    does.
-    """
-    areas_px = sector_areas_px(sectors)
-    takes = areas_px > 0
-    if has_sector is not None:
-        takes = takes & has_sector
-    gives = takes & (areas_px < sectors.shape[1] * sectors.shape[2])
-    order = bits.where(gives, torch.iinfo(torch.int64).max).argsort()
-    n_giving = gives.sum()
-    place = torch.arange(len(order), device=order.device)
-    following = order[torch.where(place + 1 < n_giving, place + 1, 0)]
-    donor_index = torch.empty_like(order).scatter_(0, order, following)
-    found = takes & (n_giving > 0) & (donor_index != place)
-    return donor_index.where(found, -1)

@@ -11,9 +11,10 @@ import torch
 
 from sectoraug import checks
 from sectoraug.draws import Draws
-from sectoraug.plugins.example_tensor import inside_of, swap_example
+from sectoraug.plugins.drawn import Drawn
+from sectoraug.plugins.example_tensor import apply_drawn, inside_of
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool.example import checked_pool, common_sector
+from sectoraug.pool.example import checked_pool
 from sectoraug.pool.fitting import RESIZE
 
 try:
@@ -86,24 +87,29 @@ class BackMixd(RandomizableTransform, MapTransform):
         self.resize = checks.choice(resize, RESIZE, "resize")
         self.mixed_key = mixed_key
         self._draws = Draws()
-        self._bits = 0
+        self._drawn = Drawn(None)
+
+    def draw(self, own: int | None = None) -> Drawn:
+        """Draw from `self.R` whether to swap, and which donor: any but `own`."""
+        host = Random(int(self.R.randint(0, 2**63, dtype=np.uint64)))
+        coin, bits = (self._draws.bits(host, host_is_seeded=True) for _ in range(2))
+        return Drawn(self.pool.pick(bits, own) if coin < self.prob * 2**64 else None)
 
     def randomize(self, data: Any = None) -> None:
-        """Draw whether to swap, and which donor."""
-        host = Random(int(self.R.randint(0, 2**63, dtype=np.uint64)))
-        self._do_transform = self._draws.bits(host, host_is_seeded=True) < self.prob * 2**64
-        self._bits = self._draws.bits(host, host_is_seeded=True)
+        """MONAI's name of drawing, kept for `__call__`; `data` may name the image's own index in the pool."""
+        self._drawn = self.draw(None if data is None else data.get("pool_index"))
+        self._do_transform = self._drawn.donor is not None
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """The entries, with new backgrounds in those under `keys`; inputs are not written to."""
-        self.randomize()
+        self.randomize(data)
         result = dict(data)
         result[self.mixed_key] = False
         for key in self.key_iterator(result):
-            self._swap(result, key)
+            self._apply(result, key)
         return result
 
-    def _swap(self, data: dict[Hashable, Any], key: Hashable) -> None:
+    def _apply(self, data: dict[Hashable, Any], key: Hashable) -> None:
         image = torch.as_tensor(data[key])
         if image.ndim not in (3, 4):
             raise ValueError(
@@ -111,16 +117,14 @@ class BackMixd(RandomizableTransform, MapTransform):
                 "use EnsureChannelFirstd."
             )
         inside = inside_of(data.get(self.sector_key), tuple(image.shape[-2:]), self.sector_key, self.missing)
-        if inside is None or not self._do_transform:
-            return
-        donor = self.pool.pick(self._bits, data.get("pool_index"))
-        visible = common_sector(self.pool, donor, inside, self.resize) if self.match_sector else inside
-        if visible is None:
+        if inside is None:
             return
         plain = image.as_tensor() if hasattr(image, "as_tensor") else image
-        data[key] = convert_to_dst_type(
-            swap_example(plain, visible, self.pool, donor, self.resize), data[key]
-        )[0]
+        applied = apply_drawn(plain, inside, self.pool, self._drawn, self.match_sector, self.resize)
+        if applied is None:
+            return
+        new, visible = applied
+        data[key] = convert_to_dst_type(new, data[key])[0]
         if self.match_sector:
             given = data[self.sector_key]
             data[self.sector_key] = given * convert_to_dst_type((visible != 0).reshape(given.shape), given)[0]

@@ -12,9 +12,10 @@ from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatt
 from sectoraug import checks
 from sectoraug.batch import swap_background_batch
 from sectoraug.draws import Draws
-from sectoraug.plugins.example_tensor import inside_of, swap_example
+from sectoraug.plugins.drawn import Drawn
+from sectoraug.plugins.example_tensor import apply_drawn, inside_of
 from sectoraug.pool import BackgroundPool
-from sectoraug.pool.example import checked_pool, common_sector
+from sectoraug.pool.example import checked_pool
 from sectoraug.pool.fitting import RESIZE
 
 try:
@@ -113,14 +114,13 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         inside = inside_of(
             given, tuple(pixels.shape[-2:]), self.sector_key or "the sector (tv_tensors.Mask)", self.missing
         )
-        if inside is None or not self._applies():
-            return image, given, False
-        donor = self.pool.pick(self._bits(), own)
-        visible = common_sector(self.pool, donor, inside, self.resize) if self.match_sector else inside
-        if visible is None:
+        if inside is None:
             return image, given, False
         clip = pixels.transpose(0, 1) if isinstance(image, tv_tensors.Video) else pixels
-        new = swap_example(clip, visible, self.pool, donor, self.resize)
+        applied = apply_drawn(clip, inside, self.pool, self.draw(own), self.match_sector, self.resize)
+        if applied is None:
+            return image, given, False
+        new, visible = applied
         new = new.transpose(0, 1).contiguous() if clip is not pixels else new
         sector = given
         if self.match_sector:
@@ -158,6 +158,10 @@ class BackMix(v2.Transform):  # type: ignore[misc]
                     'use missing="skip" to leave them as they are.'
                 )
         return tv_tensors.wrap(new, like=images), given, mixed
+
+    def draw(self, own: int | None = None) -> Drawn:
+        """Draw for one example whether to swap, and which donor: any but `own`."""
+        return Drawn(self.pool.pick(self._bits(), own) if self._applies() else None)
 
     def _applies(self) -> bool:
         return self.p >= 1 or self._bits() < self.p * 2**64
