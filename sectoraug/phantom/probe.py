@@ -72,17 +72,8 @@ class Beams:
             beam = np.where(dy > 0, beam, 2.0)
             reach = radius * (1 / depth_px) - face
         self.sector: NDArray[np.bool_] = (np.abs(beam) <= 1) & (reach >= 0) & (reach <= 1)
-        self._inside = np.flatnonzero(self.sector)
         n_depths, n_beams = max(8, int(depth_px)), max(8, int(0.6 * width))
-        down = reach.ravel()[self._inside] * (n_depths - 1)
-        over = (beam.ravel()[self._inside] + 1) * ((n_beams - 1) / 2)
-        at_depth = np.minimum(down.astype(np.intp), n_depths - 2)
-        at_beam = np.minimum(over.astype(np.intp), n_beams - 2)
-        self._tap = at_depth * n_beams + at_beam
-        self._taps = [self._tap, self._tap + 1, self._tap + n_beams, self._tap + (n_beams + 1)]
-        self._down = (down - at_depth).astype(np.float32)
-        self._over = (over - at_beam).astype(np.float32)
-
+        self._sample(reach, beam, n_depths, n_beams)
         self.depth = (np.arange(n_depths) * (1 / (n_depths - 1))).astype(np.float32)[:, None]
         self.side = (np.arange(n_beams) * (2 / (n_beams - 1)) - 1).astype(np.float32)[None]
         if face is None:
@@ -94,6 +85,20 @@ class Beams:
             self.x = away * sines
             self.y = away * np.sqrt(1.0 - sines * sines) - face * cosine
         self.shape = n_depths, n_beams
+
+    def _sample(
+        self, reach: NDArray[np.float64], beam: NDArray[np.float64], n_depths: int, n_beams: int
+    ) -> None:
+        """Keep for each pixel of the sector its four neighbours on the grid, and where it lies between."""
+        self._inside = np.flatnonzero(self.sector)
+        down = reach.ravel()[self._inside] * (n_depths - 1)
+        over = (beam.ravel()[self._inside] + 1) * ((n_beams - 1) / 2)
+        at_depth = np.minimum(down.astype(np.intp), n_depths - 2)
+        at_beam = np.minimum(over.astype(np.intp), n_beams - 2)
+        self._tap = at_depth * n_beams + at_beam
+        self._taps = [self._tap, self._tap + 1, self._tap + n_beams, self._tap + (n_beams + 1)]
+        self._down = (down - at_depth).astype(np.float32)
+        self._over = (over - at_beam).astype(np.float32)
 
     def image(self, levels: Plane) -> NDArray[np.uint8]:
         """Grey levels (H, W) from levels 0..255 on the beams, 0 outside the sector (scan conversion)."""

@@ -1,6 +1,6 @@
 """The package's rooms: which imports which, and the files that a frame and an image pass.
 
-    python tests/crossing/rooms.py     # writes them into CONTRIBUTING.md, where a test holds them
+python tests/crossing/rooms.py     # writes them into CONTRIBUTING.md, where a test holds them
 """
 
 from __future__ import annotations
