@@ -30,7 +30,7 @@ pytest.importorskip("uvicorn")
 from sectoraug.workbench.jobs.masks import kept_sector
 from sectoraug.workbench.review.ahead import Sprites
 from sectoraug.workbench.review.journal import NAME, Change, Journal, decisions, listing
-from sectoraug.workbench.review.page import Review
+from sectoraug.workbench.review.sorting import Review
 from sectoraug.workbench.review.tiles import masks_in, tile_of
 from sectoraug.workbench.run.manifest import NAME as MANIFEST
 from sectoraug.workbench.run.sources import sha256_of, visit_of

@@ -14,6 +14,8 @@ try:
 except ImportError:
     sys.exit('The command needs typer: pip install "sectoraug[workbench]".')
 
+from sectoraug.workbench.cli_options import Inputs, Masks, Reviewed, RunOptions, Selection, with_options
+
 if TYPE_CHECKING:
     from sectoraug.workbench.run.engines import Engine, Job
     from sectoraug.workbench.run.sources import Source
@@ -26,35 +28,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # their tracebacks show local variables: paths and pixels
 )
 
-Inputs = Annotated[
-    list[Path],
-    typer.Argument(
-        help="Clips and stills, or folders that are searched for them: DICOM, video, GIF, NIfTI, NPY, NPZ, "
-        "PNG, JPEG, BMP, TIFF.",
-        show_default=False,
-    ),
-]
-Masks = Annotated[Path, typer.Argument(metavar="DIR", help="What `sectoraug masks --out DIR` has written.")]
-Exclude = Annotated[list[Path] | None, typer.Option(help="A folder that is not searched. Repeatable.")]
-Folders = Annotated[bool, typer.Option(help="Take a folder of stills for one clip, and not each still.")]
-Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a sector that counts as good.")]
-Reviewed = Annotated[
-    bool, typer.Option(help="Take only sectors that `sectoraug review` sorted in; those sorted out never.")
-]
-Workers = Annotated[int, typer.Option(min=1, help="Processes.", show_default="one a core")]
-EngineName = Annotated[str, typer.Option(metavar="processes|dask", help="Processes here, or a Dask cluster.")]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(help="Address of a Dask scheduler whose workers see the same folders; else one is started."),
-]
-Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a clip counts as one that hangs.")]
-Retry = Annotated[bool, typer.Option(help="Try those again that failed in a run before.")]
-Progress = Annotated[bool, typer.Option(help="Show a progress bar.")]
-# Those this process may use: in a container or a batch job fewer than the machine has.
-CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
 
 @app.command()
+@with_options
 def masks(
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for masks and manifest, yours only.")],
@@ -65,15 +41,8 @@ def masks(
             "patient/view.dcm."
         ),
     ] = None,
-    exclude: Exclude = None,
-    quality_at_least: Cut = 0.5,
-    engine: EngineName = "processes",
-    workers: Workers = CORES,
-    scheduler: Scheduler = None,
-    timeout: Timeout = 3600,
-    retry_failed: Retry = False,
-    folders_are_clips: Folders = False,
-    progress: Progress = True,
+    *,
+    options: RunOptions,
 ) -> None:
     """Find the sector of every clip: a PNG mask each, and one JSON line each in manifest.jsonl.
 
@@ -82,41 +51,25 @@ def masks(
     from sectoraug.workbench.jobs.masks import FindSector
     from sectoraug.workbench.run.sources import with_drawn
 
-    sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], exclude, folders_are_clips)
+    sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], options)
     if drawn is not None:
         with _one_sentence():
             sources, unused = with_drawn(sources, drawn)
         if unused:
             typer.echo(f"{unused} masks in {drawn} have no clip here; expected names like clips'.", err=True)
     job = FindSector(str(out.absolute()))
-    _run(
-        "masks",
-        job,
-        sources,
-        others,
-        out,
-        _engine(engine, workers, scheduler, timeout),
-        quality_at_least,
-        retry_failed,
-        progress,
-    )
+    _run("masks", job, sources, others, out, options)
 
 
 @app.command()
+@with_options
 def apply(
     masks: Masks,
     inputs: Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the masked copies and their manifest, yours only.")],
-    exclude: Exclude = None,
-    quality_at_least: Cut = 0.5,
     reviewed_only: Reviewed = False,
-    engine: EngineName = "processes",
-    workers: Workers = CORES,
-    scheduler: Scheduler = None,
-    timeout: Timeout = 3600,
-    retry_failed: Retry = False,
-    folders_are_clips: Folders = False,
-    progress: Progress = True,
+    *,
+    options: RunOptions,
 ) -> None:
     """Copy clips with every pixel outside the sector at 0, without loss; no good sector, no copy.
 
@@ -128,22 +81,13 @@ def apply(
 
     with _one_sentence():
         read_entries(masks)
-    sources, others = _sources(inputs, [masks, out], exclude, folders_are_clips)
-    job = MaskClip(str(masks.absolute()), str(out.absolute()), quality_at_least, reviewed_only)
-    _run(
-        "copies",
-        job,
-        sources,
-        others,
-        out,
-        _engine(engine, workers, scheduler, timeout),
-        quality_at_least,
-        retry_failed,
-        progress,
-    )
+    sources, others = _sources(inputs, [masks, out], options)
+    job = MaskClip(str(masks.absolute()), str(out.absolute()), options.quality_at_least, reviewed_only)
+    _run("copies", job, sources, others, out, options)
 
 
 @app.command()
+@with_options
 def pool(
     masks: Masks,
     inputs: Inputs,
@@ -154,16 +98,14 @@ def pool(
     resize: Annotated[
         str, typer.Option(metavar="stretch|pad|raise", help="How to fit the size.")
     ] = "stretch",
-    exclude: Exclude = None,
-    quality_at_least: Cut = 0.5,
     reviewed_only: Reviewed = False,
-    folders_are_clips: Folders = False,
-    progress: Progress = True,
+    *,
+    options: Selection,
 ) -> None:
     """Build a BackgroundPool from the clips whose sector is good. It holds patients' overlays."""
     from sectoraug.workbench.jobs.donors import build_pool, n_nearly_black
 
-    sources, others = _sources(inputs, [masks, out], exclude, folders_are_clips)
+    sources, others = _sources(inputs, [masks, out], options)
     with _one_sentence():
         built = build_pool(
             masks,
@@ -173,16 +115,16 @@ def pool(
             frames=frames,
             grey=not colour,
             resize=resize,
-            quality_at_least=quality_at_least,
+            quality_at_least=options.quality_at_least,
             reviewed_only=reviewed_only,
-            progress=progress,
+            progress=options.progress,
         )
     for sentence in built.skipped:
         typer.echo(sentence, err=True)
     rows = (
         ("clips", len(sources)),
         ("backgrounds", len(built)),
-        ("of them nearly black", n_nearly_black(built, progress)),
+        ("of them nearly black", n_nearly_black(built, options.progress)),
         ("clips skipped, named above", len(built.skipped)),
         ("other files", others),
         ("pool", out),
@@ -215,7 +157,8 @@ def review(
     """
     from sectoraug import checks
     from sectoraug.workbench.review.journal import VERDICTS, listing
-    from sectoraug.workbench.review.page import Review, server
+    from sectoraug.workbench.review.server import server
+    from sectoraug.workbench.review.sorting import Review
 
     with _one_sentence():
         if listed is not None:
@@ -229,29 +172,18 @@ def review(
         page.run()
 
 
-def _sources(
-    inputs: list[Path], own: list[Path], exclude: list[Path] | None, folders_are_clips: bool
-) -> tuple[list[Source], int]:
+def _sources(inputs: list[Path], own: list[Path], options: Selection) -> tuple[list[Source], int]:
     from sectoraug.workbench.run.sources import find_sources
 
+    exclude = options.exclude or []
     with _one_sentence():
-        for folder in exclude or []:
+        for folder in exclude:
             if not folder.is_dir():
                 raise NotADirectoryError(f"--exclude {folder} is no folder; expected one among the inputs.")
-        return find_sources(inputs, [*own, *(exclude or [])], folders_are_clips)
+        return find_sources(inputs, [*own, *exclude], options.folders_are_clips)
 
 
-def _run(
-    what: str,
-    job: Job,
-    sources: list[Source],
-    others: int,
-    out: Path,
-    engine: Engine,
-    quality_at_least: float,
-    retry_failed: bool,
-    progress: bool,
-) -> None:
+def _run(what: str, job: Job, sources: list[Source], others: int, out: Path, options: RunOptions) -> None:
     from sectoraug.workbench.run.archive import run
 
     with _one_sentence():
@@ -259,26 +191,25 @@ def _run(
             job,
             sources,
             out,
-            engine,
-            quality_at_least=quality_at_least,
-            retry_failed=retry_failed,
-            progress=progress,
+            _engine(options),
+            quality_at_least=options.quality_at_least,
+            retry_failed=options.retry_failed,
+            progress=options.progress,
         )
-    typer.echo(outcome.table(what, others, quality_at_least))
+    typer.echo(outcome.table(what, others, options.quality_at_least))
     raise typer.Exit(1 if outcome.failed or outcome.refused else 0)
 
 
-def _engine(name: str, workers: int, scheduler: str | None, timeout: float) -> Engine:
+def _engine(options: RunOptions) -> Engine:
     from sectoraug import checks
     from sectoraug.workbench.run.engines import with_dask, with_processes
 
-    with _one_sentence():
-        checks.choice(name, ("processes", "dask"), "--engine")
-        if name == "dask":
-            return with_dask(workers, scheduler, timeout)
-        if scheduler is not None:
-            raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
-    return with_processes(workers, timeout)
+    checks.choice(options.engine, ("processes", "dask"), "--engine")
+    if options.engine == "dask":
+        return with_dask(options.workers, options.scheduler, options.timeout)
+    if options.scheduler is not None:
+        raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
+    return with_processes(options.workers, options.timeout)
 
 
 @contextmanager
