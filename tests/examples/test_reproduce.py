@@ -22,7 +22,7 @@ import sectoraug as sa
 for name in ("matplotlib", "torchvision", "torchmetrics", "tqdm"):
     pytest.importorskip(name)
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPT = EXAMPLES / "reproduce" / "reproduce.py"
 sys.path[:0] = [str(SCRIPT.parent), str(EXAMPLES)]
 torch = pytest.importorskip("torch")

@@ -19,7 +19,7 @@ import pytest
 
 import sectoraug as sa
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALLEST = ("--images", "64", "--size", "48", "--width", "16")
 SMALL = ("--images", "96", "--size", "48", "--width", "16", "--runs", "baseline", "wbackmix@0.5", "noise@1")
 

@@ -1,6 +1,6 @@
 """Bad inputs and their sentences: the cases of test_bad_inputs.py and the table of docs/bad-input.md.
 
-`python tests/bad_inputs.py` rewrites the page.
+`python tests/crossing/bad_inputs.py` rewrites the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sectoraug as sa
 import sectoraug.plugins.monai
 import sectoraug.plugins.torchvision
 
-PAGE = Path(__file__).parent.parent / "docs" / "bad-input.md"
+PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
 IMAGE = np.full((8, 8), 5, np.uint8)
 SECTOR = np.zeros((8, 8), np.uint8)
@@ -222,7 +222,7 @@ def page() -> str:
         "# Bad input\n\n"
         "Nothing is repaired quietly. Each of these raises one sentence: what came, what was expected,\n"
         "what to do. Inputs stay as they were, and sentences name dtypes and shapes, never pixels.\n"
-        "This table is made by `python tests/bad_inputs.py`; a test holds it to the code.\n\n"
+        "This table is made by `python tests/crossing/bad_inputs.py`; a test holds it to the code.\n\n"
         "| what came | what is said |\n|---|---|\n" + "\n".join(rows) + "\n"
     )
 

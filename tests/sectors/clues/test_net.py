@@ -19,7 +19,7 @@ import sectoraug as sa
 from sectoraug.sectors.clues.net import WEIGHTS, default_net, quality_of, sector_by_net
 from sectoraug.sectors.clues.net_model import SectorNet
 
-TRAIN = Path(__file__).parent.parent / "examples" / "sector_net" / "train.py"
+TRAIN = Path(__file__).parents[3] / "examples" / "sector_net" / "train.py"
 
 
 def iou(a: np.ndarray, b: np.ndarray) -> float:

@@ -18,7 +18,7 @@ from torch import nn
 
 import sectoraug as sa
 
-FOLDER = str(Path(__file__).parent.parent / "examples" / "ssl")
+FOLDER = str(Path(__file__).parents[2] / "examples" / "ssl")
 NAMES = (
     "clips",
     "methods",

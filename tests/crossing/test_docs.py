@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PAGES_MADE_BY_THE_SITE = ROOT / "docs" / "gallery"
 DOCS = (
     ROOT / "README.md",

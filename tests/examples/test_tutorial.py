@@ -15,7 +15,7 @@ import pytest
 
 import sectoraug as sa
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 NOTEBOOK = DOCS / "tutorial.ipynb"
 
 
