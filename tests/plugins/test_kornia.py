@@ -2,51 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import pickle
 import subprocess
 import sys
-from collections import Counter
 
 import kornia
 import kornia.augmentation as K
-import numpy as np
 import pytest
 import torch
+from kornia_batches import DEVICES, SIDE, N
 
 import sectoraug as sa
-
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-DEVICES = ["cpu", pytest.param("cuda", marks=NEEDS_CUDA)]
-N, SIDE = 8, 20
-
-
-@pytest.fixture
-def batch() -> tuple[torch.Tensor, torch.Tensor]:
-    """Grey images whose backgrounds are 0.01 * (i + 1) and whose sectors, all different, are above 0.5."""
-    sectors = torch.zeros((N, SIDE, SIDE), dtype=torch.bool)
-    images = torch.empty((N, 1, SIDE, SIDE))
-    for i in range(N):
-        sectors[i, 3 + i % 3 : 15, 2 : 12 + i % 5] = True
-        images[i] = 0.01 * (i + 1)
-        images[i, 0][sectors[i]] = 0.5 + 0.01 * i
-    return images, sectors
-
-
-@pytest.fixture
-def backgrounds() -> sa.BackgroundPool:
-    images = np.full((5, SIDE, SIDE), 1, np.uint8) * np.arange(60, 110, 10, dtype=np.uint8)[:, None, None]
-    sectors = np.zeros((5, SIDE, SIDE), bool)
-    sectors[:, 5:12, 5:12] = True
-    return sa.BackgroundPool.from_arrays(images, sectors)
 
 
 def donors_seen(new: torch.Tensor) -> list[int]:
     """Whose background stands in the corner, which is outside every sector."""
     return [round(float(value) * 100) - 1 for value in new[:, 0, 0, 0]]
-
-
-# -- donors from the batch ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -109,18 +79,6 @@ def test_too_few_sectors_leave_the_batch_as_it_is(
     assert not op.mixed.any()
 
 
-def test_a_batch_of_one_needs_a_pool(
-    batch: tuple[torch.Tensor, torch.Tensor], backgrounds: sa.BackgroundPool
-) -> None:
-    images, sectors = (value[:1] for value in batch)
-    op = sa.RandomBackMix()
-    assert torch.equal(op(images, sectors), images)
-    op = sa.RandomBackMix(pool=backgrounds.to("cpu", torch.float32))
-    op(images, sectors)
-    assert op.mixed is not None
-    assert op.mixed.all()
-
-
 def test_a_full_frame_sector_takes_but_does_not_give(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
     images, sectors = batch
     sectors[2] = True
@@ -132,56 +90,6 @@ def test_a_full_frame_sector_takes_but_does_not_give(batch: tuple[torch.Tensor, 
         assert op.mixed.all()
         assert torch.equal(new[2], images[2])
         assert sorted(donor for i, donor in enumerate(donors_seen(new)) if i != 2) == [0, 1, 3, 4, 5, 6, 7]
-
-
-# -- donors from a pool ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("device", DEVICES)
-def test_donors_come_from_the_pool(
-    batch: tuple[torch.Tensor, torch.Tensor], backgrounds: sa.BackgroundPool, device: str
-) -> None:
-    images, sectors = (value.to(device) for value in batch)
-    pool = backgrounds.to(device)
-    op = sa.RandomBackMix(pool=pool, donor_values=torch.arange(256) / 255).to(device)
-    seen = Counter()
-    for _ in range(60):
-        new = op(images, sectors)
-        seen.update((new[:, 0, 0, 0] * 255).round().int().tolist())
-        assert torch.equal(new[:, 0][sectors], images[:, 0][sectors])
-        outside = ~sectors
-        outside[:, 5:12, 5:12] = False
-        assert (new[:, 0][outside] > 0.2).all()
-    assert set(seen) == {60, 70, 80, 90, 100}
-
-
-def test_bytes_need_no_conversion(
-    batch: tuple[torch.Tensor, torch.Tensor], backgrounds: sa.BackgroundPool
-) -> None:
-    images, sectors = batch
-    op = sa.RandomBackMix(pool=backgrounds)
-    new = op((images * 255).to(torch.uint8), sectors)
-    assert new.dtype == torch.uint8
-    assert set(new[:, 0, 0, 0].tolist()) <= {60, 70, 80, 90, 100}
-
-
-def test_same_on_batch_is_one_draw(
-    batch: tuple[torch.Tensor, torch.Tensor], backgrounds: sa.BackgroundPool
-) -> None:
-    images, sectors = ((batch[0] * 255).to(torch.uint8), batch[1])
-    op = sa.RandomBackMix(p=0.5, pool=backgrounds, same_on_batch=True)
-    seen = set()
-    for _ in range(60):
-        new = op(images, sectors)
-        assert op.mixed is not None
-        assert op.mixed.all() or not op.mixed.any()
-        if op.mixed.all():
-            assert len(new[:, 0, 0, 0].unique()) == 1
-        seen.add(int(new[0, 0, 0, 0]))
-    assert len(seen) == 6
-
-
-# -- draws ----------------------------------------------------------------------------------------
 
 
 def test_p_is_how_often(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
@@ -229,9 +137,6 @@ def test_ranks_differ_under_one_seed() -> None:
     ranks = said_by_ranks("0", "1", "2")
     assert said_by_ranks("1") == ranks[1:2]
     assert all(len(set(line)) == 3 for line in zip(*ranks, strict=True))
-
-
-# -- in kornia's containers -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -338,64 +243,6 @@ def test_it_compiles_as_one_graph(
         assert torch.equal((new != images).flatten(1).any(1), op.mixed)
         n_mixed += int(op.mixed.sum())
     assert 10 < n_mixed < 70
-
-
-# -- the pool on a device -------------------------------------------------------------------------
-
-
-def test_a_pool_moves_whole_and_in_parts(
-    backgrounds: sa.BackgroundPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sectoraug.pool import device as pool_device
-
-    monkeypatch.setattr(pool_device, "_CHUNK_BYTES", 2 * SIDE * SIDE)
-    pool = backgrounds.to("cpu", progress=False)
-    assert pool.backgrounds.shape == (5, 1, SIDE, SIDE)
-    for i in range(5):
-        assert np.array_equal(pool[i][0].numpy(), backgrounds[i][0])
-    part = backgrounds.subset(0.4, seed=1)
-    assert np.array_equal(part.to("cpu")[1][0].numpy(), part[1][0])
-    floats = backgrounds.to("cpu", torch.float32)
-    assert torch.equal(floats.backgrounds, pool.backgrounds.float() / 255)
-
-
-def test_colour_pools_have_channels_first() -> None:
-    rng = np.random.default_rng(0)
-    images = rng.integers(1, 256, (3, 6, 8, 3), dtype=np.uint8)
-    sectors = np.zeros((3, 6, 8), bool)
-    sectors[:, 1:3, 1:3] = True
-    pool = sa.BackgroundPool.from_arrays(images, sectors)
-    assert np.array_equal(pool.to("cpu")[2].permute(1, 2, 0).numpy(), pool[2][0])
-
-
-def test_a_pool_larger_than_the_device_says_so(
-    backgrounds: sa.BackgroundPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
-    with pytest.raises(MemoryError, match=r"pool needs 0\.0 GiB and cuda has .* use pool\.subset"):
-        backgrounds.to("cuda")
-
-
-def test_a_pool_on_a_device_keeps_its_pixels_to_itself(backgrounds: sa.BackgroundPool) -> None:
-    pool = backgrounds.to("cpu")
-    op = sa.RandomBackMix(pool=pool)
-    assert repr(op) == (
-        "RandomBackMix(p=1.0, pool=DevicePool(n=5, size=(20, 20), channels=1, dtype=torch.uint8, "
-        "device='cpu'), same_on_batch=False)"
-    )
-    assert not op.state_dict()
-    assert copy.deepcopy(op).pool is pool
-    with pytest.raises(TypeError, match="not pickled"):
-        pickle.dumps(op)
-
-
-def test_a_pool_elsewhere_is_named(
-    batch: tuple[torch.Tensor, torch.Tensor], backgrounds: sa.BackgroundPool
-) -> None:
-    images, sectors = batch
-    op = sa.RandomBackMix(pool=sa.DevicePool(backgrounds.to("cpu").backgrounds.to("meta")))
-    with pytest.raises(ValueError, match="the pool is on meta but the images are on cpu"):
-        op(images, sectors)
 
 
 def test_kornias_own_call_style() -> None:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import struct
-from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,90 +17,16 @@ pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
 pytest.importorskip("filelock")
-
-from dicom_clips import NAME, make_dicom, palette_table  # noqa: E402
+from copied_clips import KINDS, SECTOR, WHITE, fails, keep_mask, left_in, mask_clip, saved  # noqa: E402
+from dicom_clips import NAME, make_dicom  # noqa: E402
 from video_clips import make_video  # noqa: E402
 
 from sectoraug.workbench.jobs import masked_copies  # noqa: E402
 from sectoraug.workbench.jobs.masked_copies import MaskClip  # noqa: E402
 from sectoraug.workbench.run.archive import Outcome, run  # noqa: E402
 from sectoraug.workbench.run.engines import attempt  # noqa: E402
-from sectoraug.workbench.run.manifest import Entry, read_entries  # noqa: E402
-from sectoraug.workbench.run.out_folder import only_writer  # noqa: E402
+from sectoraug.workbench.run.manifest import read_entries  # noqa: E402
 from sectoraug.workbench.run.sources import find_sources, sha256_of  # noqa: E402
-
-CLIP = sa.phantom.make_clip(frames=3, size=(40, 52), seed=3)
-SECTOR = CLIP.sector
-WHITE = np.where(SECTOR, CLIP.frames, 255).astype(np.uint8)  # the worst background
-COLOUR = np.stack([WHITE, WHITE // 2 + 100, 255 - WHITE // 3], -1)
-
-
-def make_nifti(path: Path) -> Path:
-    image = nibabel.Nifti1Image(WHITE.transpose(2, 1, 0)[:, :, None], np.diag([0.3, 0.4, 1, 1]))
-    image.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", NAME.encode()))
-    nibabel.save(image, path)
-    return path
-
-
-def make_colour_nifti(path: Path) -> Path:
-    clip = np.ascontiguousarray(COLOUR).view([("R", "u1"), ("G", "u1"), ("B", "u1")])[..., 0]
-    nibabel.save(nibabel.Nifti1Image(clip.transpose(2, 1, 0), np.eye(4)), path)
-    return path
-
-
-def make_stills(folder: Path) -> Path:
-    folder.mkdir()
-    for t, frame in enumerate(COLOUR):
-        cv2.imwrite(str(folder / f"{t}.png"), frame[:, :, ::-1])
-    return folder
-
-
-def saved(path: Path, save: Any, *arrays: Any) -> Path:
-    save(path, *arrays)
-    return path
-
-
-KINDS: dict[str, Any] = {
-    "grey DICOM": lambda f, **k: make_dicom(f / "a.dcm", WHITE, **k),
-    "RGB DICOM": lambda f, **k: make_dicom(f / "a.dcm", COLOUR, "RGB", **k),
-    "JPEG DICOM": lambda f, **k: make_dicom(f / "a.dcm", COLOUR, "YBR_FULL_422", **k),
-    "palette DICOM": lambda f, **k: make_dicom(f / "a.dcm", 255 - WHITE, "PALETTE COLOR", **k),
-    "DICOM still of odd size": lambda f: make_dicom(
-        f / "a.dcm", WHITE[:1, :39, :51], SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1", NumberOfFrames=None
-    ),
-    "mp4": lambda f: make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p", title=NAME),
-    "grey avi": lambda f: make_video(f / "a.avi", WHITE, "ffv1", "gray", title=NAME),
-    "NIfTI": lambda f: make_nifti(f / "a.nii.gz"),
-    "colour NIfTI": lambda f: make_colour_nifti(f / "a.nii"),
-    "NPY": lambda f: saved(f / "a.npy", np.save, COLOUR),
-    "NPZ": lambda f: saved(f / "a.npz", np.savez, WHITE),
-    "JPEG still": lambda f: saved(f / "a.jpg", lambda p, x: cv2.imwrite(str(p), x), COLOUR[0]),
-    "folder of stills": lambda f: make_stills(f / "a"),
-}
-
-
-def keep_mask(masks: Path, clip: Path, sector: np.ndarray, **other: Any) -> Path:
-    """What a `masks` run would have written for one clip."""
-    digest = sha256_of(clip)
-    masks.mkdir(exist_ok=True)
-    cv2.imwrite(str(masks / f"{digest}.png"), sector * np.uint8(255))
-    frames = sum(1 for _ in sa.iter_clip(clip))
-    size = (int(sector.shape[0]), int(sector.shape[1]))
-    entry = Entry("a", "visit", digest, size, frames, f"{digest}.png", None, 0.8)
-    with open(masks / "manifest.jsonl", "a") as lines:
-        lines.write(json.dumps(asdict(replace(entry, **other))) + "\n")
-    return masks
-
-
-def mask_clip(clip: Path, masks: Path, out: Path, quality_at_least: float = 0.5) -> Entry:
-    """What a worker of `apply` does with one clip."""
-    (source,), _ = find_sources([clip], folders_are_clips=clip.is_dir())
-    with only_writer(out):
-        return attempt(MaskClip(str(masks), str(out), quality_at_least), source)
-
-
-def left_in(out: Path) -> list[Path]:
-    return [path for path in out.rglob("*") if path.name != ".lock"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -170,17 +92,6 @@ def test_any_clip_any_sector(
     copy, decoded = sa.read_clip(tmp_path / "o" / str(entry.file)), sa.read_clip(clip)
     assert not copy[:, ~sector].any()
     assert np.array_equal(copy[:, sector], decoded[:, sector])
-
-
-# -- failing closed -------------------------------------------------------------------------------
-
-
-def fails(clip: Path, masks: Path, out: Path, said: str, **options: Any) -> None:
-    entry = mask_clip(clip, masks, out, **options)
-    assert entry.error is not None
-    assert said in entry.error
-    assert entry.file is None
-    assert left_in(out) == []
 
 
 def test_no_good_sector_no_copy(tmp_path: Path) -> None:
@@ -286,128 +197,3 @@ def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp
     assert ends(run(job, sources, o, here, progress=False)) == (1, 1, 0, 2)
     copies = sorted(path.name for path in (o / "clips").rglob("*") if path.is_file())
     assert len(copies) == 2 and all(name.endswith(".npz") for name in copies)
-
-
-# -- DICOM ----------------------------------------------------------------------------------------
-
-
-def written(clip: Path, tmp_path: Path) -> Any:
-    entry = mask_clip(clip, keep_mask(tmp_path / "m", clip, SECTOR), tmp_path / "o")
-    assert entry.error is None, entry.error
-    return pydicom.dcmread(tmp_path / "o" / str(entry.file))
-
-
-def other_pixels(data: Any) -> None:
-    """Put copies of pixels everywhere that DICOM has a place for them."""
-    leak = b"LEAK" * 64
-    data.add_new(0x60000010, "US", 40)
-    data.add_new(0x60003000, "OW", leak)
-    data.add_new(0x60020022, "LO", "second overlay")
-    icon = pydicom.Dataset()
-    icon.Rows = icon.Columns = 16
-    icon.PixelData = leak
-    icon["PixelData"].VR = "OB"
-    data.IconImageSequence = [icon]
-    item = pydicom.Dataset()
-    item.ReferencedSOPInstanceUID = "1.2.3"
-    item.IconImageSequence = [icon]
-    item.private_block(0x2001, "VENDOR", create=True).add_new(0x01, "OB", leak)
-    data.ReferencedImageSequence = [item]
-    data.EncapsulatedDocument = leak
-    hidden = pydicom.Dataset()
-    hidden.ReferencedSOPInstanceUID = "1.2.4"
-    hidden.IconImageSequence = [icon]
-    data.SourceImageSequence = [hidden]
-    data.private_block(0x2001, "VENDOR", create=True).add_new(0x02, "UN", leak)
-    data.private_block(0x2001, "VENDOR").add_new(0x03, "LO", "a private word")
-    data.private_block(0x7FE1, "VENDOR", create=True).add_new(0x01, "OB", leak)
-    data.DataSetTrailingPadding = leak
-
-
-@pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "RLELossless"])
-def test_no_pixels_hide_elsewhere_in_a_dicom_copy(syntax: str, tmp_path: Path) -> None:
-    clip = make_dicom(tmp_path / "a.dcm", WHITE)
-    data = pydicom.dcmread(clip)
-    other_pixels(data)
-    data.preamble = b"II*\0" + b"LEAK" * 31
-    if syntax == "RLELossless":
-        data.compress(getattr(pydicom.uid, syntax))
-        data.save_as(clip)
-    else:
-        data.file_meta.TransferSyntaxUID = getattr(pydicom.uid, syntax)
-        data.save_as(
-            clip, implicit_vr=syntax.startswith("Implicit"), little_endian=True, enforce_file_format=True
-        )
-    assert b"LEAKLEAK" in clip.read_bytes()
-    if syntax == "ExplicitVRLittleEndian":  # a sequence whose writer did not know that it is one
-        known = b"\x08\x00\x12\x21SQ"
-        assert known in clip.read_bytes()
-        clip.write_bytes(clip.read_bytes().replace(known, known[:4] + b"UN"))
-    copy = written(clip, tmp_path)
-    assert b"LEAK" not in Path(copy.filename).read_bytes()
-    assert not [element.tag for element in copy if 0x6000 <= element.tag.group <= 0x60FF]
-    assert copy.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "1.2.3"
-    assert copy.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.4"
-    if syntax != "ImplicitVRLittleEndian":  # where nothing tells what a private element is
-        assert copy[0x2001, 0x1003].value == "a private word"
-
-
-def test_a_dicom_copy_says_what_it_is(tmp_path: Path) -> None:
-    clip = KINDS["JPEG DICOM"](
-        tmp_path, BurnedInAnnotation="NO", LossyImageCompression=None, FrameTime="33.3"
-    )
-    source = pydicom.dcmread(clip)
-    copy = written(clip, tmp_path)
-    assert copy.file_meta.TransferSyntaxUID == pydicom.uid.ExplicitVRLittleEndian
-    assert copy.file_meta.MediaStorageSOPInstanceUID == copy.SOPInstanceUID != source.SOPInstanceUID
-    assert copy.ImageType == ["DERIVED", "PRIMARY"]
-    assert copy.DerivationDescription.startswith("Pixels outside the ultrasound sector set to 0 by sectoraug")
-    assert "not de-identified" in copy.DerivationDescription
-    assert "BurnedInAnnotation" not in copy
-    assert (copy.LossyImageCompression, copy.LossyImageCompressionMethod) == ("01", "ISO_10918_1")
-    assert (copy.PhotometricInterpretation, copy.SamplesPerPixel, copy.PlanarConfiguration) == ("RGB", 3, 0)
-    assert (copy.NumberOfFrames, copy.FrameTime, str(copy.PatientName)) == (3, 33.3, NAME)
-    assert "PatientIdentityRemoved" not in copy
-
-
-def test_burned_in_annotation_is_never_denied(tmp_path: Path) -> None:
-    assert (
-        written(KINDS["grey DICOM"](tmp_path, BurnedInAnnotation="YES"), tmp_path).BurnedInAnnotation == "YES"
-    )
-    grey = written(KINDS["grey DICOM"](tmp_path), tmp_path)
-    assert "BurnedInAnnotation" not in grey
-    assert "LossyImageCompression" not in grey
-
-
-def test_a_palette_becomes_rgb(tmp_path: Path) -> None:
-    copy = written(KINDS["palette DICOM"](tmp_path, PixelPaddingValue=7), tmp_path)
-    assert not [element for element in copy if "Palette" in element.name]
-    assert "PixelPaddingValue" not in copy
-    assert np.array_equal(copy.pixel_array[:, SECTOR], palette_table()[255 - WHITE][:, SECTOR])
-
-
-def test_zero_that_is_white_is_refused(tmp_path: Path) -> None:
-    clip = make_dicom(tmp_path / "a.dcm", WHITE, "MONOCHROME1")
-    fails(clip, keep_mask(tmp_path / "m", clip, SECTOR), tmp_path / "o", "MONOCHROME1")
-
-
-def test_the_length_of_the_pixels_is_even(tmp_path: Path) -> None:
-    clip = KINDS["DICOM still of odd size"](tmp_path)
-    entry = mask_clip(clip, keep_mask(tmp_path / "m", clip, SECTOR[:39, :51]), tmp_path / "o")
-    data = (tmp_path / "o" / str(entry.file)).read_bytes()
-    at = data.index(b"\xe0\x7f\x10\x00OB")
-    assert struct.unpack("<I", data[at + 8 : at + 12])[0] == 39 * 51 + 1 == len(data) - at - 12
-
-
-def test_the_real_examples(tmp_path: Path) -> None:
-    for name in ("ybr_color", "palette_color", "rgb_color", "jpeg2k"):
-        clip = Path(pydicom.examples.get_path(name))
-        decoded = sa.read_clip(clip)
-        sector = np.zeros(decoded.shape[1:3], bool)
-        sector[20:-20, 30:-30] = True
-        entry = mask_clip(clip, keep_mask(tmp_path / "m", clip, sector), tmp_path / "o")
-        assert entry.error is None, entry.error
-        copy = sa.read_clip(tmp_path / "o" / str(entry.file))
-        assert not copy[:, ~sector].any()
-        assert np.array_equal(copy[:, sector], decoded[:, sector])
-    assert os.listdir(tmp_path / "o" / "clips")

@@ -1,6 +1,6 @@
 """Batches of every dtype, layout and size for the batch op, and what NumPy makes of them.
 
-`TRITON_INTERPRET=1 python tests/batch/batch_cases.py` runs the kernel on them without a GPU.
+`TRITON_INTERPRET=1 python tests/batch_cases.py` runs the kernel on them without a GPU.
 """
 
 from __future__ import annotations
