@@ -9,20 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from rooms import LAYERS, PACKAGE, PAGE, imports_of, modules, room, rooms, section
 
 import sectoraug as sa
 
-PACKAGE = Path(sa.__file__).parent
-LAYERS = [
-    {"checks", "draws", "progress"},
-    {"swap", "fills", "evidence"},
-    {"reading", "phantom"},
-    {"pool", "sectors"},
-    {"batch", "losses"},
-    {"plugins"},
-    {"workbench"},
-]
 APART = [("reading", "pool"), ("sectors", "pool"), ("batch", "sectors")]
+MOST_LINES, MOST_IN_A_FUNCTION, MOST_IN_A_TEST_FILE = 250, 50, 350  # docstrings of functions aside
+LONGER = {
+    "batch.kernel._swap": "a Triton kernel is one function",
+    "batch.kernel.swap_into": "that kernel's arguments, one a line",
+}
 HEAVY = {
     "torch",
     "triton",
@@ -40,14 +36,6 @@ HEAVY = {
 HOSTS = {"albumentations", "kornia", "torchvision", "monai"}
 
 
-def modules() -> dict[str, Path]:
-    found = {}
-    for path in PACKAGE.rglob("*.py"):
-        name = ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-        found[name.removesuffix(".__init__")] = path
-    return found
-
-
 def imported(path: Path) -> set[str]:
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -60,43 +48,21 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def room(name: str) -> str:
-    return name.split(".")[0]
-
-
-def imports_of(name: str, path: Path) -> set[str]:
-    """The package's own modules that a module imports, for a name its module or, of a face, the face."""
-    known = set(modules()) - {"__init__"}
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not isinstance(node, ast.ImportFrom) or not str(node.module).startswith("sectoraug"):
-            continue
-        for alias in node.names:
-            whole = f"{node.module}.{alias.name}".removeprefix("sectoraug.")
-            found.add(whole if whole in known else str(node.module).removeprefix("sectoraug").lstrip("."))
-    return found & known - {name}
-
-
 def test_every_room_has_a_layer() -> None:
-    assert {room(name) for name in modules()} - {"__init__"} == set().union(*LAYERS)
+    assert {room(name) for name in modules()} == {name for layer in LAYERS for name in layer}
 
 
 def test_rooms_import_lower_rooms_only() -> None:
     level = {name: i for i, layer in enumerate(LAYERS) for name in layer}
     for name, path in modules().items():
-        if name == "__init__":
-            continue
         for other in map(room, imports_of(name, path)):
             assert other == room(name) or level[other] <= level[room(name)], (name, other)
             assert (room(name), other) not in APART, (name, other)
 
 
 def test_no_imports_go_in_a_circle() -> None:
-    files = {name: imports_of(name, path) for name, path in modules().items() if name != "__init__"}
-    rooms = {name: set() for name in map(room, files)}
-    for name, others in files.items():
-        rooms[room(name)] |= {room(other) for other in others} - {room(name)}
-    for graph in (files, rooms):
+    files = {name: imports_of(name, path) for name, path in modules().items()}
+    for graph in (files, rooms()):
         left = dict(graph)
         while left:
             leaves = {name for name, needs in left.items() if not needs & set(left)}
@@ -142,3 +108,27 @@ def test_examples_and_benchmarks_use_public_names_only() -> None:
         if path.parent.name == "sector_net":  # it trains the network that those modules load
             private = [m for m in private if not m.startswith("sectoraug.sectors.clues.net")]
         assert not private, (path, private)
+
+
+def test_the_map_shows_the_rooms_as_they_are() -> None:
+    assert section() in PAGE.read_text(), "run tests/crossing/rooms.py"
+
+
+def test_files_and_functions_stay_small() -> None:
+    long = {name for name, path in modules().items() if len(path.read_text().splitlines()) > MOST_LINES}
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                said = node.body[0] if ast.get_docstring(node) else None
+                spoken = said.end_lineno - said.lineno + 1 if said else 0
+                if node.end_lineno - node.lineno + 1 - spoken > MOST_IN_A_FUNCTION:
+                    long.add(f"{name}.{node.name}")
+    assert long == set(LONGER)
+
+
+def test_tests_mirror_the_package_in_small_files() -> None:
+    tests = PACKAGE.parent / "tests"
+    for path in tests.rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= MOST_IN_A_TEST_FILE, path
+        folder = path.parent.relative_to(tests)
+        assert folder.parts[:1] in ((), ("crossing",), ("examples",)) or (PACKAGE / folder).is_dir(), path

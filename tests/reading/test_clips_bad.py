@@ -16,7 +16,7 @@ pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
 from clip_files import COLOUR, GREY, make_nifti, make_stills, make_tiff, save, savez, still  # noqa: E402
-from dicom_clips import as_422, make_dicom  # noqa: E402
+from dicom_clips import as_422, eight_bit_palette, make_dicom, palette_table  # noqa: E402
 from video_clips import make_video, turned  # noqa: E402
 
 
@@ -62,6 +62,16 @@ def called_uncompressed(path: Path) -> Path:
     return make_dicom(path, COLOUR, "RGB", PixelData=pixels + b"\0" * (len(pixels) % 2))
 
 
+def odd_palette(path: Path) -> Path:
+    """Big endian, a table of an odd number of bytes: as pydicom reads it, not as it would write it."""
+    data = eight_bit_palette(path, GREY, ">u2").read_bytes()
+    table = palette_table()[:, 0].astype(">u2").tobytes()
+    assert data.count(table) == 1
+    at = data.index(table)
+    path.write_bytes(data[: at - 4] + (511).to_bytes(4, "big") + table[:-1] + data[at + 512 :])
+    return path
+
+
 BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "truncated DICOM": (lambda f: cut(make_dicom(f / "a.dcm", GREY), 0.7), OSError, "truncated"),
     "truncated JPEG DICOM": (
@@ -74,6 +84,11 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         lambda f: make_dicom(f / "a.dcm", COLOUR, "YBR_FULL_422", NumberOfFrames=9),
         OSError,
         "truncated",
+    ),
+    "palette cut within an entry": (
+        lambda f: odd_palette(f / "a.dcm"),
+        OSError,
+        "its palette could not be decoded",
     ),
     "DICOM of no frames": (lambda f: make_dicom(f / "a.dcm", GREY, NumberOfFrames=0), OSError, "frames"),
     "DICOM that is no ultrasound": (
