@@ -15,8 +15,8 @@ from typing import Any
 import cv2
 import numpy as np
 from data import SPLITS, Data, cached, check_patients, shrunk
+from splits import read_grey
 from tqdm import tqdm
-from train_resnet18 import read_grey
 
 import sectoraug as sa
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from ranks import rank_and_world, wait_for_all, write_whole
+from splits import Split
 from tqdm import tqdm
-from train_resnet18 import Split, rank_and_world, wait_for_all, write_whole
 
 import sectoraug as sa
 

@@ -9,8 +9,10 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
+from frames import as_planes
+from splits import Split, few_sectors, pool_of
 from torch.utils.data import Dataset, get_worker_info
-from train_resnet18 import FILLS, Split, as_planes, few_sectors, pool_of
+from train_arguments import FILLS
 
 import sectoraug as sa
 

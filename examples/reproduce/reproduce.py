@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
-sys.path.insert(0, str(Path(__file__).parent.parent))  # train_resnet18, which this builds on
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the parts that train_resnet18.py uses, too
 
 import torch.distributed as dist
 from adapters import ADAPTERS, load_tables
@@ -29,10 +29,10 @@ from data import PHANTOMS, SIZES, Data, load_phantom
 from figure import draw_maps
 from grids import TABLES, runs_of, sweep
 from methods import parse_run
+from ranks import rank_and_world, start_ranks, write_whole
 from tables import report
 from tqdm import tqdm
 from train import SETTINGS, finish
-from train_resnet18 import rank_and_world, start_ranks, write_whole
 
 
 def parse() -> argparse.Namespace:

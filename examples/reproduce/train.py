@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import torch
 from data import Data
+from frames import standardised
+from judging import evaluate, judge_epoch
 from methods import Frames, Run, start_worker, training_split
 from networks import LEARNING_RATE_SHARE, cam_layer, make_network
+from ranks import rank_and_world, wait_for_all, write_whole
 from sma import SMA
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 from torchvision.transforms.v2 import CutMix
 from tqdm import tqdm
-from train_resnet18 import evaluate, judge_epoch, rank_and_world, standardised, wait_for_all, write_whole
 
 import sectoraug as sa
 
