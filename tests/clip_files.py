@@ -53,3 +53,14 @@ def savez(path: Path, compressed: bool = False, **arrays: np.ndarray) -> Path:
 def still(path: Path, frame: np.ndarray) -> Path:
     cv2.imwrite(str(path), frame if frame.ndim == 2 else frame[:, :, ::-1])
     return path
+
+
+def make_apng(path: Path, frames: np.ndarray) -> Path:
+    with av.open(str(path), "w", format="apng") as container:
+        stream = container.add_stream("apng", rate=10)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "gray" if frames.ndim == 3 else "rgb24"
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=stream.pix_fmt)))
+        container.mux(stream.encode(None))
+    return path

@@ -19,6 +19,8 @@ _SYNTAXES = {  # by implicit and little endian, where no header names one
     (False, False): "1.2.840.10008.1.2.2",
 }
 _MODALITIES = ("US", "IVUS")
+_DECODERS = ("pillow", "gdcm", "pyjpegls", "pylibjpeg", "pydicom")
+"""pydicom's plugins in the order in which they are taken, whatever else is installed: lossy ones differ."""
 _US_STORAGE = (  # still and multi-frame, and their retired forms
     "1.2.840.10008.5.1.4.1.1.6.1",
     "1.2.840.10008.5.1.4.1.1.3.1",
@@ -72,7 +74,7 @@ def read_header(path: Path) -> Any:
 def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     from pydicom.pixels.processing import apply_color_lut
 
-    _need_decoder(path, header)
+    _decoder(path, header)
     try:
         palette = _palette(header) if header.get("PhotometricInterpretation") == "PALETTE COLOR" else None
     except Exception as error:  # a damaged element can raise anything
@@ -101,9 +103,9 @@ def _stored(path: Path, header: Any) -> Iterator[NDArray[Any]]:
 
     syntax = _syntax(header)
     if syntax.is_deflated or header.preamble is None or not header.file_meta.get("TransferSyntaxUID"):
-        return _of_all_in_memory(path, syntax)
+        return _of_all_in_memory(path, syntax, _decoder(path, header))
     if syntax.is_compressed:
-        return iter_pixels(path)
+        return iter_pixels(path, decoding_plugin=_decoder(path, header))
     pixels = raw_pixels(path)
     if is_jpeg(pixels):
         raise OSError(
@@ -115,14 +117,14 @@ def _stored(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     return iter_pixels(path)
 
 
-def _of_all_in_memory(path: Path, syntax: Any) -> Iterator[NDArray[Any]]:
+def _of_all_in_memory(path: Path, syntax: Any, decoder: str) -> Iterator[NDArray[Any]]:
     """Where pydicom cannot read frame by frame: a file deflated as a whole, or without its first part."""
     from pydicom import dcmread
     from pydicom.pixels.utils import iter_pixels
 
     data = dcmread(path, force=True)
     data.file_meta.TransferSyntaxUID = syntax
-    yield from iter_pixels(data)
+    yield from iter_pixels(data, decoding_plugin=decoder)
 
 
 def _syntax(header: Any) -> Any:
@@ -156,7 +158,8 @@ def _fills_16_bits(palette: Any) -> bool:
     return False
 
 
-def _need_decoder(path: Path, header: Any) -> None:
+def _decoder(path: Path, header: Any) -> str:
+    """The first of _DECODERS that can decode this file; "" where its pixels are not compressed."""
     from pydicom.pixels.decoders.base import get_decoder
 
     syntax = _syntax(header)
@@ -172,6 +175,7 @@ def _need_decoder(path: Path, header: Any) -> None:
         raise ImportError(
             f'{path} stores its pixels as {name}, whose decoder is missing: pip install "sectoraug[dicom]".'
         )
+    return next((plugin for plugin in _DECODERS if plugin in decoder.available_plugins), "")
 
 
 def _unreadable(path: Path, part: str, error: Exception) -> OSError:

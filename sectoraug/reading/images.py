@@ -1,4 +1,4 @@
-"""Stills, TIFFs of many pages, and folders of stills, through OpenCV."""
+"""Stills, TIFFs of many pages, animated PNGs, and folders of stills."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.reading.stills import decode_image
+from sectoraug.reading import video
+from sectoraug.reading.stills import animated, decode_image, decode_still
 
 STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
-    """The number of frames, and the frames: pages of a TIFF, files of a folder, or one still."""
+    """The number of frames, and the frames: of a TIFF, an animated PNG or a folder, or one still."""
     if path.is_dir():
         files = stills_of(path)
-        return len(files), (_without_alpha(decode_image(file)) for file in files)
+        return len(files), (_without_alpha(decode_still(file)) for file in files)
+    n = animated(path)
+    if n > 1:
+        return n, video.open_clip(path)[1]
     pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
     if pages > 1:
         return pages, _pages(path, pages)

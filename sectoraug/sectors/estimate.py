@@ -26,3 +26,17 @@ class SectorEstimate:
     """0..1; above 0.5 the outline is one that edges confirm all around."""
     note: str = ""
     """What is worth knowing about it, such as "whole frame"."""
+
+
+def note_on(how: str, *, whole: bool, coloured: bool) -> str:
+    """How a sector was found, and what is unusual about it."""
+    return joined(
+        how,
+        "whole frame: no background" if whole else "",
+        "colour inside, as of Doppler" if coloured else "",
+    )
+
+
+def joined(*notes: str) -> str:
+    """The notes that there are, as one."""
+    return "; ".join(note for note in notes if note)

@@ -1,4 +1,4 @@
-"""Finding the sector of a clip or a still: asks for clues once, for an outline once, and decides once."""
+"""Finding the sector of a clip or a still: one look at clues, one at outlines, and a decision."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.sectors import refusals
+from sectoraug.sectors.agreement import agreed
 from sectoraug.sectors.clues.echoes import levels
-from sectoraug.sectors.clues.motion import ClipStatistics, at_most, clip_statistics
+from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.oddities import border_share, doppler, quieted
-from sectoraug.sectors.estimate import SectorEstimate
+from sectoraug.sectors.clues.parts import clip_parts, clip_statistics
+from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
 from sectoraug.sectors.outline.candidates import best_either_way_up
 from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.parts import PARTS, choose
 from sectoraug.sectors.recipes import RECIPES, by_recipe
 from sectoraug.sectors.rim import without_overlay
 
@@ -25,11 +28,10 @@ IMAGE_METHODS = ("net", "intensity")
 
 _FIT_PX = 640  # larger pictures are looked at at this longer side
 _WHOLE = 0.985  # share of the frame from which on the network's sector is the frame
-_ALIKE = 0.95  # IoU from which on the network and a fitted outline say the same
 
 
 def sector_from_clip(
-    frames: Iterable[Any], method: str = "fan", *, level: float = 0.5, opening_px: int = 5
+    frames: Iterable[Any], method: str = "fan", *, level: float = 0.5, opening_px: int = 5, parts: str = "one"
 ) -> SectorEstimate:
     """Find the sector of a clip in one pass over its frames, in memory that does not grow with them.
 
@@ -41,11 +43,13 @@ def sector_from_clip(
             convex hull of that).
         level: for the recipes, the mean absolute difference in grey levels above which a pixel moves.
         opening_px: for the recipes, the side of the square that cuts off what hangs on by less.
+        parts: for "fan": "one" refuses a clip whose sector changes midway, as where depth is turned;
+            "longest" takes its longest part. Up to one frame in ten that shows something else (flash,
+            blank, title) is left out. `note` says so.
 
     Returns:
         The estimate. For the recipes `geometry` is None and `quality` the share of the hull that moved.
-        A clip in which nothing moves, or a single frame, is treated by "fan" as by `sector_from_image`,
-        and `note` says so.
+        A clip in which nothing moves, or one frame, is treated by "fan" as by `sector_from_image`.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
@@ -59,10 +63,12 @@ def sector_from_clip(
         ('phased', False)
     """
     checks.choice(method, METHODS, "method")
-    clip = clip_statistics(frames)
+    checks.choice(parts, PARTS, "parts")
     if method != "fan":
-        return by_recipe(clip, method, level=level, opening_px=opening_px)
-    return _decide(clip, ask_net=True)
+        return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
+    clip, note = choose(clip_parts(frames), parts, _FIT_PX)
+    found = _decide(clip, ask_net=True)
+    return replace(found, note=joined(found.note, note))
 
 
 def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimate:
@@ -107,7 +113,7 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
     if ask_net and static:
-        return _agreed(_by_net(clip.samples[-1][1], seen, why), shape, clip)
+        return agreed(_by_net(clip.samples[-1][1], seen, why), shape, clip)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
@@ -115,7 +121,8 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     refusals.refuse_unfitting(best, quality, whole=whole)
     sector = without_overlay(shape.rasterise(size), clip, moves=not static)
     how = f"found from brightness alone: {why}" if static else ""
-    return SectorEstimate(sector, shape, round(quality, 4), _notes(how, whole, doppler(small, inside)))
+    note = note_on(how, whole=whole, coloured=doppler(small, inside))
+    return SectorEstimate(sector, shape, round(quality, 4), note)
 
 
 def _by_net(frame: NDArray[Any], small: ClipStatistics, why: str) -> SectorEstimate:
@@ -130,20 +137,5 @@ def _by_net(frame: NDArray[Any], small: ClipStatistics, why: str) -> SectorEstim
         shape = SectorGeometry.whole_frame(sector.shape)
         sector = shape.rasterise(sector.shape)
     coloured = doppler(small, at_most(sector.view(np.uint8), _FIT_PX) > 0)
-    return SectorEstimate(
-        sector, shape, round(quality, 4), _notes(f"found by the network: {why}", whole, coloured)
-    )
-
-
-def _agreed(seen: SectorEstimate, shape: SectorGeometry, clip: ClipStatistics) -> SectorEstimate:
-    """The network's estimate, with the fitted outline in its place where both say the same."""
-    drawn = shape.rasterise(seen.sector.shape)
-    if (drawn & seen.sector).sum() < _ALIKE * (drawn | seen.sector).sum():
-        return seen
-    return replace(seen, sector=without_overlay(drawn, clip, moves=False), geometry=shape)
-
-
-def _notes(how: str, whole: bool, coloured: bool) -> str:
-    parts = [how, "whole frame: no background" if whole else ""]
-    parts.append("colour inside, as of Doppler" if coloured else "")
-    return "; ".join(part for part in parts if part)
+    note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
+    return SectorEstimate(sector, shape, round(quality, 4), note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from sectoraug.reading.clips import family_of
 pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
-from clip_files import COLOUR, GREY, make_nifti, make_stills, make_tiff, save, savez, still  # noqa: E402
+from clip_files import COLOUR, GREY, make_apng, make_nifti, make_stills, make_tiff, save, savez, still  # noqa: E402
 from dicom_clips import as_422, eight_bit_palette, make_dicom, palette_table, without_preamble  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 from video_clips import make_video, turned  # noqa: E402
@@ -29,6 +30,8 @@ def make_colour_nifti(path: Path) -> Path:
 
 
 LOSSLESS: dict[str, Any] = {
+    "grey APNG": (GREY, lambda f: make_apng(f / "a.png", GREY)),
+    "colour APNG": (COLOUR, lambda f: make_apng(f / "a.png", COLOUR)),
     "grey DICOM": (GREY, lambda f: make_dicom(f / "a.dcm", GREY)),
     "DICOM without suffix": (GREY, lambda f: make_dicom(f / "1.2.840", GREY)),
     "RGB DICOM": (COLOUR, lambda f: make_dicom(f / "a.dcm", COLOUR, "RGB")),
@@ -195,3 +198,24 @@ def test_videos_are_turned_as_players_turn_them(degrees: int, tmp_path: Path) ->
     path = turned(make_video(tmp_path / "a.mp4", COLOUR, "mpeg4", "yuv420p"), degrees)
     _, shown = cv2.VideoCapture(str(path)).read()
     assert np.array_equal(sa.read_clip(path)[0], shown[:, :, ::-1])
+
+
+def test_the_decoder_does_not_depend_on_what_else_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that differs from pillow stands in for gdcm, which comes first in pydicom's own order."""
+    path = pydicom.examples.get_path("ybr_color")
+    before = sa.read_clip(path)
+    plugin = importlib.import_module("pydicom.pixels.decoders.gdcm")
+    monkeypatch.setattr(plugin, "_decode_frame", lambda *_: pytest.fail("gdcm was asked"))
+    decoder = pydicom.pixels.get_decoder(pydicom.uid.JPEGBaseline8Bit)
+    monkeypatch.setitem(decoder._available, "gdcm", plugin._decode_frame)
+    assert np.array_equal(sa.read_clip(path), before)
+    monkeypatch.delitem(decoder._available, "gdcm")
+    assert np.array_equal(sa.read_clip(path), before)
+
+
+def test_an_animated_png_is_no_still(tmp_path: Path) -> None:
+    path = make_apng(tmp_path / "a.png", GREY)
+    with pytest.raises(ValueError, match="animated PNG of 5 frames"):
+        sa.BackgroundPool.from_files([path], [path], size=(20, 20), progress=False)
+    with pytest.raises(ValueError, match="animated PNG of 5 frames"):
+        sa.read_clip(tmp_path)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
-from sectoraug.sectors.clues.motion import mean_absolute_difference, threshold_region
+from sectoraug.sectors.clues.motion import threshold_region
+from sectoraug.sectors.clues.parts import mean_absolute_difference
 from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.search import search
 

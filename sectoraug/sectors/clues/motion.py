@@ -1,8 +1,7 @@
-"""What a clip does at each pixel, in one pass, and the paper's three recipes on it (Zahn & Perrin, 2.3.1)."""
+"""What a clip does at each pixel, and the paper's three recipes on it (Zahn & Perrin, section 2.3.1)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +9,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-
-from sectoraug import checks
-from sectoraug.reading.clips import to_grey
-
-_SAMPLES = 8
 
 Plane = NDArray[np.float32]
 
@@ -70,82 +64,6 @@ def at_most(picture: NDArray[Any], longest_px: int) -> NDArray[Any]:
     if factor >= 1:
         return picture
     return np.asarray(cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA))
-
-
-def clip_statistics(frames: Iterable[Any]) -> ClipStatistics:
-    """Read a clip once, frame by frame.
-
-    Args:
-        frames: (T, H, W) or (T, H, W, 3) uint8, or any iterable of (H, W) or (H, W, 3) uint8 frames.
-
-    Raises:
-        TypeError, ValueError: a frame is no uint8 image, or not as large as the first; no frames.
-    """
-    if isinstance(frames, np.ndarray) and frames.ndim < 3:
-        raise ValueError(
-            f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
-            "use sector_from_image for a still."
-        )
-    samples: list[tuple[NDArray[np.uint8], NDArray[np.uint8]]] = []
-    count, stride = 0, 1
-    shape: tuple[int, ...] = ()
-    for frame in frames:
-        grey = _grey(frame)
-        if count == 0:
-            shape = grey.shape
-            total, difference = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-            brightest, apart, previous = grey.copy(), np.empty_like(grey), grey.copy()
-            samples.append((previous, np.array(frame)))
-        elif grey.shape != shape:
-            raise ValueError(
-                f"frame {count} is {checks.describe(frame)} after frames of {shape[0]} x {shape[1]} pixels; "
-                "expected one size: split the clip where it changes."
-            )
-        else:
-            cv2.absdiff(grey, previous, dst=apart)
-            cv2.accumulate(apart, difference)
-            cv2.max(brightest, grey, dst=brightest)
-            if count % stride == 0:
-                samples.append((previous, np.array(frame)))
-                if len(samples) > _SAMPLES:
-                    samples, stride = samples[::2], 2 * stride
-            # A caller may reuse the memory of its frames.
-            previous = grey.copy() if np.may_share_memory(grey, frame) else grey
-        cv2.accumulate(grey, total)
-        count += 1
-    if count == 0:
-        raise ValueError("frames is empty; expected one frame or more: was the clip decoded?")
-    difference /= max(count - 1, 1)
-    total /= count
-    return ClipStatistics(count, difference, total, brightest, tuple(samples))
-
-
-def _grey(frame: Any) -> NDArray[np.uint8]:
-    checks.image(frame, "frame")
-    if frame.dtype != np.uint8:
-        raise TypeError(
-            f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
-            "frame.astype(np.uint8)."
-        )
-    # Contiguous, as OpenCV writes into nothing else.
-    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
-
-
-def mean_absolute_difference(frames: Iterable[Any]) -> Plane:
-    """Mean of |frame t+1 - frame t| over a clip, in grey levels: (H, W) float32.
-
-    Absolute, since the mean of signed differences is only (last - first) / (T - 1).
-
-    Args:
-        frames: as for `clip_statistics`, T >= 2.
-
-    Raises:
-        ValueError: there is only one frame.
-    """
-    statistics = clip_statistics(frames)
-    if statistics.frames < 2:
-        raise ValueError("frames holds one frame; expected two or more: a still has no motion.")
-    return statistics.difference
 
 
 def threshold_region(
