@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -25,30 +24,9 @@ def read_image(path: str | Path) -> NDArray[Any]:
         except ValueError as error:
             raise OSError(f"{path} is no readable NPY file: {error}") from error
     else:
-        pixels = decode_still(path)
+        pixels = decode_image(path)
     checks.image(pixels, str(path))
     return np.asarray(pixels)
-
-
-def animated(path: Path) -> int:
-    """The number of frames of an animated PNG; 1 for any other file."""
-    with open(path, "rb") as file:
-        if file.read(8) != b"\x89PNG\r\n\x1a\n":
-            return 1
-        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-            length = int.from_bytes(head[:4], "big")
-            if head[4:] == b"acTL":
-                return max(1, int.from_bytes(file.read(4), "big"))
-            file.seek(length + 4, os.SEEK_CUR)
-    return 1
-
-
-def decode_still(path: Path) -> NDArray[Any]:
-    """`decode_image`, but for an animated PNG, of which that gives the first frame."""
-    n = animated(path)
-    if n > 1:
-        raise ValueError(f"{path} is an animated PNG of {n} frames; expected a still: read it as a clip.")
-    return decode_image(path)
 
 
 def decode_image(path: Path) -> NDArray[Any]:
