@@ -77,13 +77,16 @@ def table() -> str:
 
 def way(call: Callable[[], Any]) -> list[str]:
     """The package's files that a call goes through, in the order in which it first enters them."""
+    import sectoraug
+
     call()  # what is imported or made once is made now
     seen: list[str] = []
+    running = Path(sectoraug.__file__).parent  # which may be an installed copy
 
     def watch(frame: FrameType, event: str, _: Any) -> None:
         path = Path(frame.f_code.co_filename)
-        if event == "call" and PACKAGE in path.parents and frame.f_code.co_name != "<module>":
-            name = path.relative_to(PACKAGE).as_posix()
+        if event == "call" and running in path.parents and frame.f_code.co_name != "<module>":
+            name = path.relative_to(running).as_posix()
             if name not in seen:
                 seen.append(name)
 
