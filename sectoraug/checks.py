@@ -15,8 +15,11 @@ UINT8 = np.dtype(np.uint8)
 FLOAT32 = np.dtype(np.float32)
 BOOL = np.dtype(np.bool_)
 
+MOST_CHANNELS = 8
+"""More are rows of an image whose channels come first."""
+
 Image = NDArray[Any]
-"""(H, W), (H, W, 1) or (H, W, 3), uint8 or float32."""
+"""(H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32."""
 Sector = NDArray[Any]
 """(H, W), bool or uint8; nonzero inside the ultrasound sector."""
 
@@ -35,24 +38,34 @@ def describe(value: object) -> str:
 
 
 def image(value: Any, name: str = "image") -> None:
-    """Raise unless `value` is one image: (H, W), (H, W, 1) or (H, W, 3), uint8 or finite float32."""
+    """Raise unless `value` is one image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or finite float32."""
     _pixels(value, name)
     shape = value.shape
-    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3)) or 0 in shape:
+    if len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] > MOST_CHANNELS) or 0 in shape:
         raise ValueError(
-            f"{name} is {describe(value)}; expected (H, W), (H, W, 1) or (H, W, 3): "
+            f"{name} is {describe(value)}; expected (H, W) or (H, W, C) of 1 to {MOST_CHANNELS} channels: "
             "move the channels last, and give clips as (T, H, W) or (T, H, W, C) under `images`."
         )
 
 
+def picture(value: Any, name: str = "image") -> None:
+    """Raise unless `value` is an image to look at: grey, (H, W) or (H, W, 1), or RGB, (H, W, 3)."""
+    image(value, name)
+    if value.ndim == 3 and value.shape[2] not in (1, 3):
+        raise ValueError(
+            f"{name} is {describe(value)}; expected grey, (H, W) or (H, W, 1), or RGB, (H, W, 3): leave out "
+            "alpha, and choose the channels that show the picture."
+        )
+
+
 def clip(value: Any, name: str = "images") -> None:
-    """Raise unless `value` is a clip: (T, H, W), (T, H, W, 1) or (T, H, W, 3), uint8 or finite float32."""
+    """Raise unless `value` is a clip: (T, H, W) or (T, H, W, C), 1 to 8 channels, uint8 or finite float32."""
     _pixels(value, name)
     shape = value.shape
-    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)) or 0 in shape:
+    if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] > MOST_CHANNELS) or 0 in shape:
         raise ValueError(
-            f"{name} is {describe(value)}; expected (T, H, W), (T, H, W, 1) or (T, H, W, 3): "
-            "stack the frames first and move the channels last."
+            f"{name} is {describe(value)}; expected (T, H, W) or (T, H, W, C) of 1 to {MOST_CHANNELS} "
+            "channels: stack the frames first and move the channels last."
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import sectoraug as sa
 
@@ -63,4 +64,10 @@ def make_apng(path: Path, frames: np.ndarray) -> Path:
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=stream.pix_fmt)))
         container.mux(stream.encode(None))
+    return path
+
+
+def make_webp(path: Path, frames: np.ndarray) -> Path:
+    first, *rest = [Image.fromarray(frame) for frame in frames]
+    first.save(path, save_all=bool(rest), append_images=rest, lossless=True, duration=50)
     return path

@@ -72,7 +72,7 @@ class Building:
         """Build a pool from image files, one at a time.
 
         Args:
-            image_paths: PNG, JPEG, TIFF, BMP or NPY files, all grey or all colour (RGB).
+            image_paths: PNG, JPEG, TIFF, BMP, WEBP or NPY files, all grey or all colour (RGB).
             sector_paths: as many mask files, each of its image's size.
             size: (height, width) of the pool, in pixels: that of the images at the swap.
             resize: "stretch" ignores the aspect ratio, "pad" keeps it on black borders, "raise"

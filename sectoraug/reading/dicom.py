@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.reading.clips import is_dicom
-from sectoraug.reading.dicom_raw import frames_of_422, is_jpeg, raw_pixels
+from sectoraug.reading.dicom_raw import decoded, is_jpeg, is_uncompressed_422, raw_pixels, whole_frames
 
 _SYNTAXES = {  # by implicit and little endian, where no header names one
     (True, True): "1.2.840.10008.1.2",
@@ -101,30 +101,28 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
 def _stored(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     from pydicom.pixels.utils import iter_pixels
 
-    syntax = _syntax(header)
-    if syntax.is_deflated or header.preamble is None or not header.file_meta.get("TransferSyntaxUID"):
-        return _of_all_in_memory(path, syntax, _decoder(path, header))
-    if syntax.is_compressed:
-        return iter_pixels(path, decoding_plugin=_decoder(path, header))
-    pixels = raw_pixels(path)
-    if is_jpeg(pixels):
+    syntax, decoder = _syntax(header), _decoder(path, header)
+    is_usual = (
+        not syntax.is_deflated and header.preamble is not None and "TransferSyntaxUID" in header.file_meta
+    )
+    pixels = raw_pixels(path) if is_usual else _pixels_in_memory(path)
+    if not syntax.is_compressed and is_jpeg(pixels):
         raise OSError(
             f"{path} says that its pixels are uncompressed, but they are JPEG; expected a header that is "
             "true: write the transfer syntax of JPEG into it, or export the file again."
         )
-    if header.get("PhotometricInterpretation") == "YBR_FULL_422" and syntax.is_little_endian:
-        return frames_of_422(header, pixels)
-    return iter_pixels(path)
+    frames = whole_frames(header, syntax, pixels)
+    is_true = len(frames) == header.get("NumberOfFrames", 1) and not is_uncompressed_422(header, syntax)
+    if is_true and is_usual:
+        return iter_pixels(path, decoding_plugin=decoder)
+    return decoded(header, syntax, pixels, frames, decoder)
 
 
-def _of_all_in_memory(path: Path, syntax: Any, decoder: str) -> Iterator[NDArray[Any]]:
-    """Where pydicom cannot read frame by frame: a file deflated as a whole, or without its first part."""
+def _pixels_in_memory(path: Path) -> NDArray[np.uint8]:
+    """Of a file that is deflated as a whole, or lacks its first part."""
     from pydicom import dcmread
-    from pydicom.pixels.utils import iter_pixels
 
-    data = dcmread(path, force=True)
-    data.file_meta.TransferSyntaxUID = syntax
-    yield from iter_pixels(data, decoding_plugin=decoder)
+    return np.frombuffer(dcmread(path, force=True).PixelData, np.uint8)
 
 
 def _syntax(header: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Stills, TIFFs of many pages, animated PNGs, and folders of stills."""
+"""Stills, TIFFs of many pages, animations, and folders of stills."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.reading import video
+from sectoraug.reading import animations
 from sectoraug.reading.stills import decode_image
 
-STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
-    """The number of frames, and the frames: of a TIFF, an animated PNG or a folder, or one still."""
+    """The number of frames, and the frames: of a TIFF, an animation or a folder, or one still."""
     if path.is_dir():
         files = stills_of(path)
-        return len(files), (_without_alpha(_decode_still(file)) for file in files)
-    n = _n_of_apng(path)
-    if n > 1:
-        return n, video.open_clip(path)[1]
-    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
+        return len(files), (_without_alpha(decode_image(file)) for file in files)
+    with open(path, "rb") as file:
+        moves = animations.is_animated(file)
+    if moves:
+        return animations.open_clip(path)
+    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff", ".webp") else 1
     if pages > 1:
         return pages, _pages(path, pages)
     return 1, (_without_alpha(decode_image(file)) for file in (path,))
@@ -37,27 +38,6 @@ def stills_of(folder: Path) -> list[Path]:
     """The stills of a folder in the order of their names, frame2 before frame10."""
     files = [p for p in folder.iterdir() if p.name.lower().endswith(STILLS) and not p.name.startswith(".")]
     return sorted(files, key=lambda file: [(len(p), p) if p.isdigit() else (0, p) for p in _parts(file.name)])
-
-
-def _n_of_apng(path: Path) -> int:
-    """The number of frames of an animated PNG; 1 for any other file."""
-    with open(path, "rb") as file:
-        if file.read(8) != b"\x89PNG\r\n\x1a\n":
-            return 1
-        while len(head := file.read(8)) == 8 and head[4:] != b"IDAT":
-            length = int.from_bytes(head[:4], "big")
-            if head[4:] == b"acTL":
-                return max(1, int.from_bytes(file.read(4), "big"))
-            file.seek(length + 4, os.SEEK_CUR)
-    return 1
-
-
-def _decode_still(path: Path) -> NDArray[Any]:
-    """`decode_image`, but for an animated PNG, of which that gives the first frame."""
-    n = _n_of_apng(path)
-    if n > 1:
-        raise ValueError(f"{path} is an animated PNG of {n} frames; expected a still: read it as a clip.")
-    return decode_image(path)
 
 
 def _parts(name: str) -> list[str]:

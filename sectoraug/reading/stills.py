@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.reading.animations import is_animated
 
 
 def read_image(path: str | Path) -> NDArray[Any]:
-    """Read a PNG, JPEG, TIFF, BMP or NPY file as (H, W) or (H, W, 3), uint8 or float32.
+    """Read a PNG, JPEG, TIFF, BMP, WEBP or NPY file as (H, W) or (H, W, 3), uint8 or float32.
 
     Colour is RGB. Raises OSError for a file that cannot be decoded, naming it.
     """
@@ -25,20 +27,22 @@ def read_image(path: str | Path) -> NDArray[Any]:
             raise OSError(f"{path} is no readable NPY file: {error}") from error
     else:
         pixels = decode_image(path)
-    checks.image(pixels, str(path))
+    checks.picture(pixels, str(path))
     return np.asarray(pixels)
 
 
 def decode_image(path: Path) -> NDArray[Any]:
-    """Decode a PNG, JPEG, TIFF or BMP file as it is stored, (H, W) or (H, W, C); colour is RGB or RGBA."""
+    """Decode a PNG, JPEG, TIFF, BMP or WEBP as it is stored, (H, W) or (H, W, C); colour is RGB or RGBA."""
     # Read through Python first: OpenCV cannot tell a missing file from a broken one.
     data = np.fromfile(path, np.uint8)
     # Older versions of OpenCV fill the rest of a truncated JPEG with grey.
     truncated = data[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:].tobytes()
+    if is_animated(BytesIO(data.data)):
+        raise ValueError(f"{path} is an animation; expected a still: read it as a clip, with iter_clip.")
     decoded = None if truncated or not data.size else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise OSError(
-            f"{path} could not be decoded as an image; expected PNG, JPEG, TIFF, BMP or NPY: "
+            f"{path} could not be decoded as an image; expected PNG, JPEG, TIFF, BMP, WEBP or NPY: "
             "replace it, or use skip_invalid=True."
         )
     if decoded.ndim == 3 and decoded.shape[2] in (3, 4):

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _ONLY_FILES = {"protocol_whitelist": "file"}  # a playlist under a video's name would open network addresses
+_HDR = (16, 18)  # transfer characteristics of ITU-T H.273: PQ and HLG
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -36,6 +37,17 @@ def _frames(path: Path, av: Any) -> Iterator[NDArray[Any]]:
         yield frame
 
 
+def _refuse_unsure_levels(path: Path, frame: Any) -> None:
+    """YUV of up to 12 bits is shown in 8 by every player; deeper grey is data, and HDR needs a tone curve."""
+    depth = max((component.bits for component in frame.format.components), default=8)
+    is_hdr = frame.color_trc in _HDR
+    if is_hdr or (depth > 8 and not (depth <= 12 and frame.format.name.startswith("yuv"))):
+        what = f"{depth}-bit{' HDR' if is_hdr else ''} pixels ({frame.format.name})"
+        raise ValueError(
+            f"{path} has {what}; expected 8 bits, or YUV of up to 12 without HDR: encode it again, as 8 bits."
+        )
+
+
 def _upright(path: Path, pixels: NDArray[Any], degrees: float) -> NDArray[Any]:
     """As players show it: phones store pictures lying on their side, and say so beside them."""
     turns, rest = divmod(degrees, 90)
@@ -56,11 +68,7 @@ def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
         for packet in container.demux(stream):
             packets += packet.size > 0
             for frame in packet.decode():
-                depth = max((component.bits for component in frame.format.components), default=8)
-                if depth > 8:
-                    raise ValueError(
-                        f"{path} has {depth}-bit pixels; expected 8 bits: encode it again, as 8 bits."
-                    )
+                _refuse_unsure_levels(path, frame)
                 if frame.is_corrupt:
                     raise OSError(f"{path} has a damaged frame; expected a whole video: copy it again.")
                 pixels = frame.to_ndarray(format="gray" if frame.format.name == "gray" else "rgb24")

@@ -16,7 +16,7 @@ Inputs = Annotated[
     list[Path],
     typer.Argument(
         help="Clips and stills, or folders that are searched for them: DICOM, video, GIF, NIfTI, NPY, NPZ, "
-        "PNG, JPEG, BMP, TIFF.",
+        "PNG, JPEG, BMP, TIFF, WEBP.",
         show_default=False,
     ),
 ]

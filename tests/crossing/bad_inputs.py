@@ -108,7 +108,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("image as tensor", lambda: swap(torch.from_numpy(IMAGE)), TypeError),
     ("image of another dtype", lambda: swap(IMAGE.astype(np.float64)), TypeError),
     ("image with NaN", lambda: swap(NAN, background=BACKGROUND.astype(np.float32)), ValueError),
-    ("channels first", lambda: swap(np.stack([IMAGE] * 3)), ValueError),
+    ("channels first", lambda: swap(np.zeros((3, 8, 9), np.uint8)), ValueError),
     ("background of another size", lambda: swap(background=BACKGROUND[:6]), ValueError),
     ("background of another dtype", lambda: swap(background=BACKGROUND.astype(np.float32)), ValueError),
     ("no pool", lambda: sa.BackMix([IMAGE]), TypeError),
@@ -191,6 +191,12 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("loss weights below zero", lambda: sa.WeightedBackMixLoss(lam=2.0, fraction=0.6), ValueError),
     ("clip that is cut off", cut_clip, OSError),
     ("clip of 16 bits", lambda: clip_of(np.zeros((2, 8, 8), np.uint16)), ValueError),
+    ("clip of floats", lambda: clip_of(np.zeros((2, 8, 8), np.float32)), ValueError),
+    (
+        "clip of floats under a wrong scale",
+        lambda: clip_of(np.full((2, 8, 8), 2, np.float32), scale=255),
+        ValueError,
+    ),
     ("clip of no frames", lambda: clip_of(np.zeros((0, 8, 8), np.uint8)), OSError),
     (
         "clip larger than the limit",

@@ -17,7 +17,18 @@ from sectoraug.reading.clips import family_of
 pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
-from clip_files import COLOUR, GREY, make_apng, make_nifti, make_stills, make_tiff, save, savez, still  # noqa: E402
+from clip_files import (  # noqa: E402
+    COLOUR,
+    GREY,
+    make_apng,
+    make_nifti,
+    make_stills,
+    make_tiff,
+    make_webp,
+    save,
+    savez,
+    still,
+)
 from dicom_clips import as_422, eight_bit_palette, make_dicom, palette_table, without_preamble  # noqa: E402
 from pydicom.data import get_testdata_file  # noqa: E402
 from video_clips import make_video, turned  # noqa: E402
@@ -30,6 +41,8 @@ def make_colour_nifti(path: Path) -> Path:
 
 
 LOSSLESS: dict[str, Any] = {
+    "animated WEBP": (COLOUR, lambda f: make_webp(f / "a.webp", COLOUR)),
+    "WEBP": (COLOUR[:1], lambda f: make_webp(f / "a.webp", COLOUR[:1])),
     "grey APNG": (GREY, lambda f: make_apng(f / "a.png", GREY)),
     "colour APNG": (COLOUR, lambda f: make_apng(f / "a.png", COLOUR)),
     "grey DICOM": (GREY, lambda f: make_dicom(f / "a.dcm", GREY)),
@@ -96,6 +109,7 @@ def test_what_is_read_is_what_was_written(kind: str, tmp_path: Path) -> None:
 LOSSY: dict[str, Any] = {
     "JPEG DICOM": lambda f: make_dicom(f / "a.dcm", COLOUR_SMOOTH, "YBR_FULL_422"),
     "mp4": lambda f: make_video(f / "a.mp4", COLOUR_SMOOTH, "mpeg4", "yuv420p", qscale="2"),
+    "video of 10 bits": lambda f: make_video(f / "a.mkv", COLOUR_SMOOTH, "ffv1", "yuv422p10le"),
     "mov": lambda f: make_video(f / "a.mov", COLOUR_SMOOTH, "mjpeg", "yuvj444p"),
     "avi": lambda f: make_video(f / "a.avi", COLOUR_SMOOTH, "mpeg4", "yuv420p"),
     "mpeg": lambda f: make_video(f / "a.mpeg", COLOUR_SMOOTH, "mpeg1video", "yuv420p"),
@@ -213,7 +227,11 @@ def test_the_decoder_does_not_depend_on_what_else_is_installed(monkeypatch: pyte
     assert np.array_equal(sa.read_clip(path), before)
 
 
-def test_an_animated_png_is_no_frame_of_a_folder(tmp_path: Path) -> None:
-    make_apng(tmp_path / "a.png", GREY)
-    with pytest.raises(ValueError, match="animated PNG of 5 frames"):
+@pytest.mark.parametrize("make", [make_apng, make_webp])
+def test_an_animation_is_no_still(make: Any, tmp_path: Path) -> None:
+    path = make(tmp_path / ("a.png" if make is make_apng else "a.webp"), COLOUR)
+    with pytest.raises(ValueError, match="is an animation; expected a still"):
         sa.read_clip(tmp_path)
+    sector = save(tmp_path / "sector.npy", np.eye(48, 64, dtype=np.uint8))
+    with pytest.raises(ValueError, match="is an animation; expected a still"):
+        sa.BackgroundPool.from_files([path], [sector], size=(48, 64))

@@ -15,7 +15,7 @@ import sectoraug as sa
 pydicom = pytest.importorskip("pydicom")
 av = pytest.importorskip("av")
 nibabel = pytest.importorskip("nibabel")
-from clip_files import COLOUR, GREY, make_nifti, make_stills, make_tiff, save, savez, still  # noqa: E402
+from clip_files import COLOUR, GREY, make_nifti, make_stills, make_tiff, make_webp, save, savez, still  # noqa: E402
 from dicom_clips import as_422, eight_bit_palette, make_dicom, palette_table  # noqa: E402
 from video_clips import make_video, turned  # noqa: E402
 
@@ -113,7 +113,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
             PixelData=as_422(COLOUR[:3]),
         ),
         OSError,
-        "holds 3 of its 5 frames",
+        "holds 3 whole frames where its header says 5",
     ),
     "video turned by 45 degrees": (
         lambda f: turned(make_video(f / "a.mp4", COLOUR, "mpeg4", "yuv420p"), 45),
@@ -142,10 +142,20 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         "",
     ),
     "video without pictures": (lambda f: only_sound(f / "a.mkv"), ValueError, "only sound"),
-    "video of 10 bits": (
-        lambda f: make_video(f / "a.mkv", COLOUR, "ffv1", "yuv420p10le"),
+    "grey video of 10 bits": (
+        lambda f: make_video(f / "a.mkv", GREY, "ffv1", "gray10le"),
         ValueError,
-        "10-bit",
+        "10-bit pixels .gray10le.; expected 8 bits",
+    ),
+    "HDR video": (
+        lambda f: make_video(f / "a.mp4", COLOUR, "libx264", "yuv420p", color_trc="smpte2084"),
+        ValueError,
+        "HDR",
+    ),
+    "truncated WEBP": (
+        lambda f: cut(make_webp(f / "a.webp", COLOUR), 0.6),
+        OSError,
+        "no readable WEBP",
     ),
     "truncated NIfTI": (lambda f: cut(make_nifti(f / "a.nii.gz", GREY), 0.6), OSError, "truncated"),
     "NIfTI of 16 bits": (
