@@ -13,13 +13,14 @@ from sectoraug import checks
 from sectoraug.sectors import refusals
 from sectoraug.sectors.agreement import agreed
 from sectoraug.sectors.clues.echoes import levels
+from sectoraug.sectors.clues.halo import cleaned
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
-from sectoraug.sectors.clues.oddities import border_share, doppler, quieted
+from sectoraug.sectors.clues.oddities import border_share, doppler
 from sectoraug.sectors.clues.parts import clip_parts, clip_statistics
 from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
 from sectoraug.sectors.outline.candidates import best_either_way_up
 from sectoraug.sectors.outline.geometry import SectorGeometry
-from sectoraug.sectors.parts import PARTS, choose
+from sectoraug.sectors.parts import PARTS, Group, chosen, groups
 from sectoraug.sectors.recipes import RECIPES, by_recipe
 from sectoraug.sectors.rim import without_overlay
 
@@ -66,9 +67,18 @@ def sector_from_clip(
     checks.choice(parts, PARTS, "parts")
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
-    clip, note = choose(clip_parts(frames), parts, _FIT_PX)
-    found = _decide(clip, ask_net=True)
-    return replace(found, note=joined(found.note, note))
+    return sector_of_group(chosen(groups_of_clip(frames), parts))
+
+
+def groups_of_clip(frames: Iterable[Any]) -> list[Group]:
+    """The groups of frames that show one sector each: one, but where the sector changes midway."""
+    return groups(clip_parts(frames), _FIT_PX)
+
+
+def sector_of_group(group: Group) -> SectorEstimate:
+    """The sector of frames that show one; errors as of `sector_from_clip`."""
+    found = _decide(group.statistics, ask_net=True)
+    return replace(found, note=joined(found.note, group.note))
 
 
 def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimate:
@@ -93,7 +103,7 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
         (112, 112)
     """
     checks.choice(method, IMAGE_METHODS, "method")
-    checks.image(frame, "frame")
+    checks.picture(frame, "frame")
     if method == "intensity":
         return _decide(clip_statistics([frame]), ask_net=False)
     small = clip_statistics([at_most(frame, _FIT_PX)])
@@ -105,7 +115,7 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
     seen = clip.shrunk(_FIT_PX)
     refusals.refuse_noise(seen)
-    small = quieted(seen)
+    small = cleaned(seen)
     best = best_either_way_up(levels(small), levels(small.upside_down()))
     inside = best.shape.rasterise(small.mean.shape)
     refusals.refuse_odd(small, best, inside)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from dataclasses import dataclass
 
 from sectoraug.sectors.clues.echoes import levels
+from sectoraug.sectors.clues.halo import cleaned
 from sectoraug.sectors.clues.motion import ClipStatistics
-from sectoraug.sectors.clues.oddities import quieted
 from sectoraug.sectors.clues.parts import Part
 from sectoraug.sectors.estimate import SectorNotFound
 from sectoraug.sectors.outline.candidates import Candidate, best_candidate
@@ -18,54 +18,86 @@ _SURE = 0.5  # quality from which on an outline may contradict another
 _ALIKE = 0.9  # IoU under which two outlines are not the same: about 3 px of a radius of 100
 
 
-def choose(parts: list[Part], which: str, longest_px: int) -> tuple[ClipStatistics, str]:
-    """The statistics of the frames that count, and a note on the others.
+@dataclass(frozen=True)
+class Group:
+    """Frames that show one sector."""
+
+    statistics: ClipStatistics
+    frames: int
+    runs: list[list[int]] | None
+    """First and last number of frames that follow each other; None for all frames of the clip."""
+    note: str = ""
+    """On what is left out."""
+
+
+def groups(parts: list[Part], longest_px: int) -> list[Group]:
+    """Those of a clip: one, but where the sector changes midway one for each large part, by time.
 
     Args:
-        parts: of the clip; `choose` may change them.
-        which: "one": all frames, as one sector's; "longest": where the sector changes, those of the
-            longest part.
+        parts: of the clip; `groups` may change them.
         longest_px: the longer side at which outlines are compared.
-
-    Raises:
-        SectorNotFound: the sector changes, and `which` is "one".
     """
     n = sum(part.frames for part in parts)
     large = [part for part in parts if part.frames > _FEW * n]
     n_left_out = n - sum(part.frames for part in large)
     if n_left_out > _FEW * n:
-        return _joined(parts), ""
-    note = f"{n_left_out} of {n} frames show something else and are left out" if n_left_out else ""
-    changed = _change(large, longest_px) if len(large) > 1 else None
-    if changed is None:
-        return _joined(large), note
-    if which == "longest":
-        longest = max(large, key=lambda part: part.frames)
-        kept = f"frames {longest.first} to {longest.last} of {n} alone, as the sector changes"
-        return longest.statistics(), kept
+        return [_joined(parts)]
+    different = _told_apart(large, longest_px) if len(large) > 1 else large
+    if len(different) == 1:
+        left_out = f"{n_left_out} of {n} frames show something else and are left out" if n_left_out else ""
+        return [_joined(different, left_out)]
+    return [
+        Group(
+            part.statistics(),
+            part.frames,
+            part.runs,
+            f"{_shown(part.runs)} of {n} alone, as the sector changes",
+        )
+        for part in different
+    ]
+
+
+def chosen(found: list[Group], which: str) -> Group:
+    """The one group, or of several the longest if `which` is "longest"; else raises SectorNotFound."""
+    if len(found) == 1 or which == "longest":
+        return max(found, key=lambda group: group.frames)
+    first = found[1].runs[0][0] if found[1].runs else 0
     raise SectorNotFound(
-        f"the sector changes at frame {changed} of {n}, as where depth or zoom are turned; expected one "
-        'sector: split the clip there, or use parts="longest".'
+        f"the sector changes at frame {first}, as where depth or zoom are turned; expected one sector: split "
+        'the clip there, or use parts="longest", or `sectoraug masks --parts each`.'
     )
 
 
-def _joined(parts: list[Part]) -> ClipStatistics:
+def _shown(runs: list[list[int]]) -> str:
+    """ "frames 0 to 29", or several such."""
+    return "frames " + ", ".join(f"{first} to {last}" for first, last in runs)
+
+
+def _joined(parts: list[Part], note: str = "") -> Group:
     for other in parts[1:]:
         parts[0].absorb(other)
-    return parts[0].statistics()
+    return Group(parts[0].statistics(), parts[0].frames, None, note)
 
 
-def _change(parts: list[Part], longest_px: int) -> int | None:
-    """The first frame of a part whose outline surely differs from that of one before; None without any."""
-    outlines = [_outline(part, longest_px) for part in parts]
-    for (_, one), (part, other) in combinations(zip(parts, outlines, strict=True), 2):
-        if one.quality > _SURE and other.quality > _SURE and _overlap(one, other) < _ALIKE:
-            return part.first
-    return None
+def _told_apart(parts: list[Part], longest_px: int) -> list[Part]:
+    """The parts, joined where their outlines do not surely differ."""
+    found: list[tuple[Part, Candidate]] = []
+    for part in parts:
+        outline = _outline(part, longest_px)
+        alike = next((one for one, before in found if not _differ(before, outline)), None)
+        if alike is None:
+            found.append((part, outline))
+        else:
+            alike.absorb(part)
+    return [part for part, _ in found]
+
+
+def _differ(one: Candidate, other: Candidate) -> bool:
+    return one.quality > _SURE and other.quality > _SURE and _overlap(one, other) < _ALIKE
 
 
 def _outline(part: Part, longest_px: int) -> Candidate:
-    return best_candidate(levels(quieted(part.statistics().shrunk(longest_px))))
+    return best_candidate(levels(cleaned(part.statistics().shrunk(longest_px))))
 
 
 def _overlap(one: Candidate, other: Candidate) -> float:

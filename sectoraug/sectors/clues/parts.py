@@ -30,7 +30,8 @@ class Part:
     """Sums over frames that show one picture; their size does not depend on their number."""
 
     def __init__(self, number: int, grey: Grey, frame: Any) -> None:
-        self.first = self.last = number
+        self.runs: list[list[int]] = []
+        """First and last number of the frames that follow each other."""
         self.frames = 0
         self.changes = 0
         self.total, self.difference = np.zeros(grey.shape, np.float32), np.zeros(grey.shape, np.float32)
@@ -57,11 +58,14 @@ class Part:
     def _add(self, number: int, grey: Grey) -> None:
         cv2.accumulate(grey, self.total)
         self.frames += 1
-        self.last = number
+        if self.runs and self.runs[-1][1] == number - 1:
+            self.runs[-1][1] = number
+        else:
+            self.runs.append([number, number])
 
     def absorb(self, other: Part) -> None:
         """Take all of another part."""
-        self.first, self.last = min(self.first, other.first), max(self.last, other.last)
+        self.runs = sorted([*self.runs, *other.runs])
         cv2.absdiff(self.previous, other.previous, dst=self._apart)
         cv2.accumulate(self._apart, self.difference)
         self.difference += other.difference
@@ -168,7 +172,7 @@ def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def _grey(frame: Any) -> Grey:
-    checks.image(frame, "frame")
+    checks.picture(frame, "frame")
     if frame.dtype != np.uint8:
         raise TypeError(
             f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
