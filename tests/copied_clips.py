@@ -93,7 +93,8 @@ def mask_clip(clip: Path, masks: Path, out: Path, quality_at_least: float = 0.5)
     """What a worker of `apply` does with one clip."""
     (source,), _ = find_sources([clip], folders_are_clips=clip.is_dir())
     with only_writer(out):
-        return attempt(MaskClip(str(masks), str(out), quality_at_least), source)
+        (entry,) = attempt(MaskClip(str(masks), str(out), quality_at_least), source)
+        return entry
 
 
 def left_in(out: Path) -> list[Path]:

@@ -41,6 +41,20 @@ def masks(
             "patient/view.dcm."
         ),
     ] = None,
+    parts: Annotated[
+        str,
+        typer.Option(
+            metavar="one|each",
+            help="A clip whose sector changes midway: refused, or a mask and a line for each part.",
+        ),
+    ] = "one",
+    miscounted: Annotated[
+        str,
+        typer.Option(
+            metavar="raise|keep",
+            help="A clip of more or fewer frames than its header says: refused, or noted and done.",
+        ),
+    ] = "raise",
     *,
     options: RunOptions,
 ) -> None:
@@ -48,8 +62,14 @@ def masks(
 
     Stop it at any time; the same command goes on where it was.
     """
-    from sectoraug.workbench.jobs.masks import FindSector
+    from sectoraug import checks
+    from sectoraug.reading.clips import MISCOUNTED
+    from sectoraug.workbench.jobs.masks import PARTS, FindSector
     from sectoraug.workbench.run.sources import with_drawn
+
+    with _one_sentence():
+        checks.choice(parts, PARTS, "--parts")
+        checks.choice(miscounted, MISCOUNTED, "--miscounted")
 
     sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], options)
     if drawn is not None:
@@ -57,7 +77,7 @@ def masks(
             sources, unused = with_drawn(sources, drawn)
         if unused:
             typer.echo(f"{unused} masks in {drawn} have no clip here; expected names like clips'.", err=True)
-    job = FindSector(str(out.absolute()))
+    job = FindSector(str(out.absolute()), parts, miscounted)
     _run("masks", job, sources, others, out, options)
 
 

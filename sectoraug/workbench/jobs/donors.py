@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.progress import track
-from sectoraug.workbench.jobs.masks import kept_sector
+from sectoraug.workbench.jobs.kept import kept_sector
 from sectoraug.workbench.run.sources import Source, sha256_of
 
 _DARK = 32  # of 255: what screens show darker than this is noise
@@ -55,11 +55,12 @@ def _donors(
     masks: Path, source: Source, frames: int, grey: bool, quality_at_least: float, reviewed_only: bool
 ) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     sha256 = sha256_of(Path(source.path))
-    sector, found = kept_sector(masks, sha256, source.name, quality_at_least, reviewed_only)
-    chosen = set(np.linspace(0, (found.frames or 1) - 1, frames).round().astype(int).tolist())
-    for index, frame in enumerate(sa.iter_clip(source.path, grey)):
+    kept = kept_sector(masks, sha256, source.name, quality_at_least, reviewed_only)
+    covered = np.array(kept.covered)
+    chosen = set(covered[np.linspace(0, len(covered) - 1, frames).round().astype(int)].tolist())
+    for index, frame in enumerate(sa.iter_clip(source.path, grey, miscounted="keep")):
         if index in chosen:
             chosen.remove(index)
-            yield frame, sector
+            yield frame, kept.at(index)
         if not chosen:
             return

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 import sectoraug as sa
 from sectoraug.pool.folder import owner_only
 from sectoraug.reading.clips import family_of
+from sectoraug.workbench.jobs.kept import KeptSector, kept_sector
 from sectoraug.workbench.jobs.masked_dicom import write_dicom
-from sectoraug.workbench.jobs.masks import kept_sector
 from sectoraug.workbench.run.manifest import Entry
 from sectoraug.workbench.run.out_folder import whole_file
 from sectoraug.workbench.run.sources import Source
@@ -39,47 +39,63 @@ class MaskClip:
     quality_at_least: float
     reviewed_only: bool = False
 
-    def __call__(self, source: Source, sha256: str) -> Entry:
-        sector, found = kept_sector(
-            Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only
-        )
-        assert found.frames is not None
+    def __call__(self, source: Source, sha256: str) -> list[Entry]:
+        kept = kept_sector(Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only)
         path = Path(source.path)
-        suffix, write = _writer_for(path, found.frames)
+        suffix, write = _writer_for(path, kept.frames)
         name = f"clips/{sha256[:2]}/{sha256}{suffix}"
-        masked = _Masked(path, sector)
+        masked = _Masked(path, kept)
         with whole_file(Path(self.folder), name) as part:
-            write(part, masked, path, found.frames)
-            _read_back(part, sector, masked)
-        return replace(found, source=source.name, visit=source.visit, file=name)
+            write(part, masked, path, kept.frames)
+            _read_back(part, masked)
+        return [replace(_of_whole_clip(kept.entries), source=source.name, visit=source.visit, file=name)]
+
+
+def _of_whole_clip(entries: list[Entry]) -> Entry:
+    """The entry of the worst part, as one of the clip."""
+    worst = min(entries, key=lambda entry: entry.quality or 0.0)
+    if worst.part is None:
+        return worst
+    return replace(worst, part=None, spans=None, geometry=None, note=f"by the masks of {len(entries)} parts")
 
 
 class _Masked(Iterator[NDArray[np.uint8]]):
     """Frames of a clip, 0 outside the sector, and a digest of those given out."""
 
-    def __init__(self, path: Path, sector: NDArray[np.uint8]) -> None:
-        self.frames = sa.iter_clip(path)
-        self.sector = sector
+    def __init__(self, path: Path, kept: KeptSector) -> None:
+        # As many as `masks` saw, though the header may say another number.
+        self.frames = enumerate(sa.iter_clip(path, miscounted="keep"))
+        self.kept = kept
         self.digest = hashlib.sha256()
+        self.n = 0
 
     def __next__(self) -> NDArray[np.uint8]:
-        frame = next(self.frames)
-        if frame.shape[:2] != self.sector.shape:
+        index, frame = next(self.frames, (self.n, None))
+        if (frame is None) != (index == self.kept.frames):
+            raise ValueError(
+                f"it does not hold the {self.kept.frames} frames that its mask was made from: it is "
+                "truncated or changed; run `sectoraug masks` over this file again."
+            )
+        if frame is None:
+            raise StopIteration
+        self.n += 1
+        sector = self.kept.at(index)
+        if frame.shape[:2] != sector.shape:
             raise ValueError(
                 f"a frame is {frame.shape[0]} x {frame.shape[1]} pixels but the mask "
-                f"{self.sector.shape[0]} x {self.sector.shape[1]}; expected the same: run "
+                f"{sector.shape[0]} x {sector.shape[1]}; expected the same: run "
                 "`sectoraug masks` over this file again."
             )
-        masked: NDArray[np.uint8] = frame * (self.sector if frame.ndim == 2 else self.sector[:, :, None])
+        masked: NDArray[np.uint8] = frame * (sector if frame.ndim == 2 else sector[:, :, None])
         _add(self.digest, masked)
         return masked
 
 
-def _read_back(part: Path, sector: NDArray[np.uint8], written: _Masked) -> None:
+def _read_back(part: Path, written: _Masked) -> None:
     digest = hashlib.sha256()
-    outside = sector == 0
-    for frame in sa.iter_clip(part):
-        if frame.shape[:2] != sector.shape or frame[outside].any():
+    for index, frame in enumerate(sa.iter_clip(part)):
+        sector = written.kept.at(index)
+        if frame.shape[:2] != sector.shape or frame[sector == 0].any():
             raise ValueError("its copy is not black outside the sector when read back; it was removed.")
         _add(digest, frame)
     if digest.digest() != written.digest.digest():

@@ -29,7 +29,7 @@ class Decision:
     """One line of the journal."""
 
     clip: str
-    """SHA-256 of the source's bytes."""
+    """SHA-256 of the source's bytes, and which of its parts."""
     mask: str
     """Digest of the mask that was looked at: a mask that changed since has to be looked at again."""
     verdict: str | None
@@ -141,7 +141,7 @@ def decisions(folder: Path) -> dict[str, str]:
         folder: what `sectoraug masks` has written.
 
     Returns:
-        Verdicts by the SHA-256 of the source's bytes; clips without one are left out.
+        Verdicts by the SHA-256 of the source's bytes, with "-1of2" for a part; clips without are left out.
 
     Examples:
         >>> from pathlib import Path
@@ -153,18 +153,19 @@ def decisions(folder: Path) -> dict[str, str]:
     """
     journal = Journal(folder)
     found = {}
-    for clip, entry in latest_by_clip(folder).items():
-        verdict = verdict_on(entry, folder, journal)
-        if verdict is not None:
-            found[clip] = verdict
+    for parts in latest_by_clip(folder).values():
+        for entry in parts:
+            verdict = verdict_on(entry, folder, journal)
+            if verdict is not None:
+                found[entry.key] = verdict
     return found
 
 
 def listing(folder: Path, verdict: str) -> list[str]:
     """The names, as in the manifest, of the clips of one verdict; sorted."""
     found = decisions(folder)
-    entries = {entry.visit: entry for entry in read_entries(folder)}.values()
-    return sorted({e.source for e in entries if e.sha256 and found.get(e.sha256) == verdict})
+    entries = {(entry.visit, entry.key): entry for entry in read_entries(folder)}.values()
+    return sorted({e.source for e in entries if e.sha256 and found.get(e.key) == verdict})
 
 
 def verdict_on(entry: Entry, folder: Path, journal: Journal) -> str | None:
@@ -172,9 +173,9 @@ def verdict_on(entry: Entry, folder: Path, journal: Journal) -> str | None:
     if entry.sha256 is None or entry.file is None or not (folder / entry.file).is_file():
         return None
     unsorted = "in" if entry.drawn else None
-    if entry.sha256 not in journal.latest:
+    if entry.key not in journal.latest:
         return unsorted
-    return journal.verdict(entry.sha256, mask_digest(folder / entry.file)) or unsorted
+    return journal.verdict(entry.key, mask_digest(folder / entry.file)) or unsorted
 
 
 def mask_digest(path: Path) -> str:

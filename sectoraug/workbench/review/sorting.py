@@ -91,7 +91,8 @@ class Review:
                     "trouble": tile.trouble,
                     "quality": entry.quality,
                     "note": entry.note,
-                    "name": entry.source,
+                    "name": entry.source
+                    + (f", part {entry.part[0]} of {entry.part[1]}" if entry.part else ""),
                 }
             )
         return found

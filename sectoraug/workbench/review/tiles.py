@@ -33,7 +33,7 @@ class Mask:
     """A mask to be looked at."""
 
     clip: str
-    """SHA-256 of the source's bytes."""
+    """SHA-256 of the source's bytes, and which of its parts."""
     file: Path
     digest: str
     sources: tuple[Path, ...]
@@ -62,14 +62,14 @@ def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> tuple[list[Mask], i
         folder: what `sectoraug masks` has written.
         moved_to: folders of clips that are no longer where that run found them.
     """
-    entries = latest_by_clip(folder)
+    entries = [entry for parts in latest_by_clip(folder).values() for entry in parts]
     found = []
-    for clip, entry in entries.items():
+    for entry in entries:
         if not entry.file or not entry.size or entry.error:
             continue
         file = folder / entry.file
         places = ([Path(entry.path)] if entry.path else []) + [Path(top) / entry.source for top in moved_to]
-        found.append(Mask(clip, file, mask_digest(file) if file.is_file() else "", tuple(places), entry))
+        found.append(Mask(entry.key, file, mask_digest(file) if file.is_file() else "", tuple(places), entry))
     found.sort(key=lambda mask: (mask.entry.quality or 0.0, mask.clip))
     return found, len(entries) - len(found)
 
@@ -90,7 +90,7 @@ def tile_of(mask: Mask) -> Tile:
         path = next((place for place in places if _is_that_of(place, mask.entry)), None)
         if path is None:
             return Tile(None, "The clip has changed since.", contours)
-        frame = _middle(sa.iter_clip(path), mask.entry.frames)
+        frame = _middle(sa.iter_clip(path, miscounted="keep"), mask.entry.covered)
     except Exception:
         return Tile(None, "The clip cannot be read.", contours)
     if not frame.shape[:2] == sector.shape == tuple(mask.entry.size or ()):
@@ -168,8 +168,8 @@ def _bgr(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(frame, code), np.uint8)
 
 
-def _middle(frames: Iterator[NDArray[np.uint8]], n: int | None) -> NDArray[np.uint8]:
-    index = min((n or 1) // 2, _LAST_FRAME)
+def _middle(frames: Iterator[NDArray[np.uint8]], covered: list[int]) -> NDArray[np.uint8]:
+    index = covered[min(len(covered) // 2, _LAST_FRAME)]
     return next(islice(frames, index, None))
 
 

@@ -78,15 +78,15 @@ def run(
         todo = [
             source
             for source in sources
-            if source.visit not in known
-            or known[source.visit].refused
+            if not _is_whole(known.get(source.visit, []))
+            or any(end.refused for end in known[source.visit])
             or source.drawn is not None
-            or (retry_failed and known[source.visit].error is not None)
+            or (retry_failed and any(end.error is not None for end in known[source.visit]))
         ]
-        for entry in track(_entries(job, todo, engine), len(todo), "clips", progress):
-            manifest.append(entry)
-            done += entry.error is None
-        ends = [known[source.visit] for source in sources]
+        for entries in track(_entries(job, todo, engine), len(todo), "clips", progress):
+            manifest.append(entries)
+            done += sum(entry.error is None for entry in entries)
+        ends = [end for source in sources for end in known[source.visit]]
     refused = sum(end.refused for end in ends)
     failed = sum(end.error is not None for end in ends) - refused
     reasons = Counter(end.error.replace(end.source, "").strip() for end in ends if end.error is not None)
@@ -96,18 +96,24 @@ def run(
     return Outcome(done, failed, refused, reasons, len(sources) - len(todo), good, bad, folder)
 
 
-def _entries(job: Job, sources: Sequence[Source], engine: Engine) -> Iterator[Entry]:
+def _is_whole(entries: Sequence[Entry]) -> bool:
+    """Whether no part is missing, as where a crash of the machine tore what was written."""
+    return bool(entries) and len(entries) == (entries[0].part or (1, 1))[1]
+
+
+def _entries(job: Job, sources: Sequence[Source], engine: Engine) -> Iterator[list[Entry]]:
     suspects = []
-    for source, entry in engine(job, sources):
-        if entry is None:
+    for source, entries in engine(job, sources):
+        if entries is None:
             suspects.append(source)
         else:
-            yield entry
+            yield entries
     for source in suspects:
-        for _, entry in engine(job, [source]):
-            yield entry or Entry(
+        for _, entries in engine(job, [source]):
+            died = Entry(
                 source.name,
                 source.visit,
                 error=f"{source.name} ended its process twice; expected a clip that can be decoded: is it "
                 "damaged, larger than the memory, or slower than --timeout? Leave it out, or convert it.",
             )
+            yield entries or [died]

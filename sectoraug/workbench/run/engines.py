@@ -1,6 +1,6 @@
 """Running a job on many clips: processes of this machine, or a Dask cluster.
 
-Each engine yields (source, entry) as clips finish, and (source, None) where the process that had the clip
+Each engine yields (source, entries) as clips finish, and (source, None) where the process that had the clip
 died; such a clip may be innocent, so the caller gives it a second run alone.
 """
 
@@ -24,9 +24,9 @@ from pathlib import Path
 from sectoraug.workbench.run.manifest import Entry, SectorRefused
 from sectoraug.workbench.run.sources import Source, sha256_of
 
-Job = Callable[[Source, str], Entry]
-"""Called with a source and the SHA-256 of its bytes."""
-Engine = Callable[[Job, Iterable[Source]], Iterator[tuple[Source, Entry | None]]]
+Job = Callable[[Source, str], list[Entry]]
+"""Called with a source and the SHA-256 of its bytes; gives an entry, or one for each part of a clip."""
+Engine = Callable[[Job, Iterable[Source]], Iterator[tuple[Source, list[Entry] | None]]]
 
 TIMEOUT_S = 3600.0
 _DASK_WINDOW = 1000  # clips known to the scheduler at a time
@@ -39,7 +39,7 @@ def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
     """
     spawn = multiprocessing.get_context("spawn")
 
-    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
+    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, list[Entry] | None]]:
         waiting = deque(sources)
         while waiting:
             reader, writer = spawn.Pipe(duplex=False)
@@ -60,12 +60,12 @@ def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
 
 def _until_broken(
     pool: ProcessPoolExecutor,
-    attempt: Callable[[Job, Source], Entry],
+    attempt: Callable[[Job, Source], list[Entry]],
     job: Job,
     waiting: deque[Source],
     window: int,
-) -> Iterator[tuple[Source, Entry | None]]:
-    running: dict[Future[Entry], Source] = {}
+) -> Iterator[tuple[Source, list[Entry] | None]]:
+    running: dict[Future[list[Entry]], Source] = {}
     broken = False
     while running or (waiting and not broken):
         while waiting and len(running) < window and not broken:
@@ -105,7 +105,7 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
     except ImportError as error:
         raise ImportError('the Dask engine needs distributed: pip install "sectoraug[dask]".') from error
 
-    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, Entry | None]]:
+    def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, list[Entry] | None]]:
         with ExitStack() as stack:
             cluster = scheduler
             if scheduler is None:
@@ -139,7 +139,7 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
     return run
 
 
-def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
+def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> list[Entry]:
     """Run a job in a worker; what it raises becomes the entry's error.
 
     A job that takes longer than `timeout_s` ends the process, even where a decoder hangs.
@@ -161,9 +161,8 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> Entry:
                 faulthandler.cancel_dump_traceback_later()
     except Exception as error:
         sentence = _sentence(error, source)
-        return Entry(
-            source.name, source.visit, digest, error=sentence, refused=isinstance(error, SectorRefused)
-        )
+        refused = isinstance(error, SectorRefused)
+        return [Entry(source.name, source.visit, digest, error=sentence, refused=refused)]
 
 
 def _sentence(error: Exception, source: Source) -> str:

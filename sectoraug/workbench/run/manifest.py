@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ class Entry:
     size: tuple[int, int] | None = None
     """(height, width) in pixels."""
     frames: int | None = None
+    """Of the whole clip."""
     file: str | None = None
     """What was written, relative to the manifest's folder."""
     geometry: dict[str, Any] | None = None
@@ -48,6 +50,23 @@ class Entry:
     """Why nothing was written, in one sentence."""
     refused: bool = False
     """Whether that is since there is no good sector, which another mask, review or option may change."""
+    part: tuple[int, int] | None = None
+    """(k, n): the k-th of n parts of a clip whose sector changes midway; None for a whole clip."""
+    spans: list[list[int]] | None = None
+    """Of a part: first and last, from 0, of the frames that follow each other."""
+
+    @property
+    def key(self) -> str:
+        """What tells what the entry is about: the clip's bytes, or where they could not be read its visit."""
+        clip = self.sha256 or self.visit
+        return f"{clip}-{self.part[0]}of{self.part[1]}" if self.part else clip
+
+    @property
+    def covered(self) -> list[int]:
+        """The frames that the entry is about, from 0."""
+        if self.spans is None:
+            return list(range(self.frames or 1))
+        return [frame for first, last in self.spans for frame in range(first, last + 1)]
 
 
 def read_entries(folder: Path) -> list[Entry]:
@@ -61,9 +80,18 @@ def read_entries(folder: Path) -> list[Entry]:
         return [_parsed(line, n, path) for n, line in enumerate(lines, 1) if line.endswith("\n")]
 
 
-def latest_by_clip(folder: Path) -> dict[str, Entry]:
-    """The last entry of each clip by its SHA-256, or by its visit where its bytes could not be read."""
-    return {entry.sha256 or entry.visit: entry for entry in read_entries(folder)}
+def latest_by_clip(folder: Path) -> dict[str, list[Entry]]:
+    """The last entries of each clip, one a part, by its SHA-256, or its visit if that could not be read."""
+    return _latest(read_entries(folder), lambda entry: entry.sha256 or entry.visit)
+
+
+def _latest(entries: Iterable[Entry], clip: Callable[[Entry], str]) -> dict[str, list[Entry]]:
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.part is None or entry.part[0] == 1:
+            found[clip(entry)] = []
+        found.setdefault(clip(entry), []).append(entry)
+    return found
 
 
 def _parsed(line: str, number: int, path: Path) -> Entry:
@@ -81,22 +109,22 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.latest: dict[str, Entry] = {}
-        """The last entry of each visit."""
+        self.latest: dict[str, list[Entry]] = {}
+        """The last entries of each visit, one a part."""
 
     def __enter__(self) -> Manifest:
         self._file = open(self.folder / NAME, "ab+", buffering=0, opener=owner_only)
         self._file.seek(0)
         # Only the last line can be torn; what it said is done again.
         self._file.truncate(sum(len(line) for line in self._file if line.endswith(b"\n")))
-        self.latest = {entry.visit: entry for entry in read_entries(self.folder)}
+        self.latest = _latest(read_entries(self.folder), lambda entry: entry.visit)
         self._synced = time.monotonic()
         return self
 
-    def append(self, entry: Entry) -> None:
-        """Add a line, in one write: a killed process leaves it whole or torn at the end."""
-        self._file.write((json.dumps(asdict(entry)) + "\n").encode())
-        self.latest[entry.visit] = entry
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add a clip's lines, in one write: a killed process leaves them whole or torn at the end."""
+        self._file.write("".join(json.dumps(asdict(entry)) + "\n" for entry in entries).encode())
+        self.latest[entries[0].visit] = list(entries)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             os.fsync(self._file.fileno())
             self._synced = time.monotonic()

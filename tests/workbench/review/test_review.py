@@ -20,7 +20,7 @@ pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 from review_masks import N, sectoraug, serving
 
-from sectoraug.workbench.jobs.masks import kept_sector
+from sectoraug.workbench.jobs.kept import kept_sector
 from sectoraug.workbench.review.journal import NAME, Change, Journal, decisions, listing
 from sectoraug.workbench.review.sorting import Review
 from sectoraug.workbench.review.tiles import masks_in
@@ -156,14 +156,14 @@ def test_a_mask_that_changed_has_to_be_looked_at_again(masks: Path) -> None:
 
 def test_copies_and_pools_take_what_was_sorted_in(masks: Path) -> None:
     worst, best, other = sort_some(masks)
-    assert kept_sector(masks, best, "it", 1.0)[0].any()  # a person has the last word
-    assert kept_sector(masks, other, "it", 0.0)[0].any()
+    assert kept_sector(masks, best, "it", 1.0).at(0).any()  # a person has the last word
+    assert kept_sector(masks, other, "it", 0.0).at(0).any()
     with pytest.raises(ValueError, match="it has a sector that was sorted out; expected one sorted in"):
         kept_sector(masks, worst, "it", 0.0)
     with pytest.raises(ValueError, match="nobody has sorted.*sectoraug review"):
         kept_sector(masks, other, "it", 0.0, reviewed_only=True)
     (masks / NAME).unlink()
-    assert kept_sector(masks, worst, "it", 0.0)[0].any()
+    assert kept_sector(masks, worst, "it", 0.0).at(0).any()
 
 
 def test_commands_respect_decisions(masks: Path, tmp_path: Path) -> None:

@@ -29,9 +29,9 @@ from sectoraug.workbench.run.sources import Source, find_sources
 
 @dataclass(frozen=True)
 class Difficult(FindSector):
-    seconds: float
+    seconds: float = 0.0
 
-    def __call__(self, source: Source, sha256: str) -> Entry:
+    def __call__(self, source: Source, sha256: str) -> list[Entry]:
         time.sleep(self.seconds)
         if "deadly" in source.name:
             os.kill(os.getpid(), signal.SIGSEGV)
@@ -46,4 +46,4 @@ if __name__ == "__main__":
     engine = with_dask(2, timeout_s=10) if sys.argv[1] == "dask" else with_processes(2, timeout_s=10)
     clips, out = Path(sys.argv[2]), Path(sys.argv[3]).absolute()
     sources, _ = find_sources([clips])
-    print(run(Difficult(str(out), float(sys.argv[4])), sources, out, engine, progress=False))
+    print(run(Difficult(str(out), seconds=float(sys.argv[4])), sources, out, engine, progress=False))

@@ -20,7 +20,7 @@ psutil = pytest.importorskip("psutil")
 pytest.importorskip("filelock")
 from archive_command import N_CLIPS, assert_each_once, entries, make_clips, number, sectoraug  # noqa: E402
 
-from sectoraug.workbench.jobs.masks import kept_sector  # noqa: E402
+from sectoraug.workbench.jobs.kept import kept_sector  # noqa: E402
 from sectoraug.workbench.review.journal import listing  # noqa: E402
 from sectoraug.workbench.run.sources import sha256_of  # noqa: E402
 
@@ -142,8 +142,9 @@ def test_a_drawn_mask_is_taken_kept_and_counts_as_sorted_in(tmp_path: Path) -> N
     table = sectoraug("apply", m, clips, "--out", tmp_path / "a", "--reviewed-only", "--workers", 1, status=1)
     assert (number(table, "copies done"), number(table, "refused")) == (2, 1)
     for clip, mask in ((static, sector), (found, sector.T)):
-        written, entry = kept_sector(m, sha256_of(clip), clip.name, 1.0, reviewed_only=True)
-        assert np.array_equal(written, mask)
+        kept = kept_sector(m, sha256_of(clip), clip.name, 1.0, reviewed_only=True)
+        assert np.array_equal(kept.at(0), mask)
+        (entry,) = kept.entries
         assert (entry.quality, entry.drawn) == (1.0, True)
     assert listing(m, "in") == ["patient000/clip0000.npz", "patient000/static.v2.npz"]
 
@@ -202,14 +203,14 @@ def test_a_line_torn_anywhere_is_cut_off(tmp_path: Path) -> None:
     kept = [Entry(f"sänger{i}.dcm", f"{i:016x}", quality=0.5) for i in range(3)]
     with Manifest(tmp_path) as manifest:
         for entry in kept:
-            manifest.append(entry)
+            manifest.append([entry])
     whole = (tmp_path / "manifest.jsonl").read_bytes()
     last = whole[:-1].rindex(b"\n") + 1
     for end in range(last, len(whole)):
         (tmp_path / "manifest.jsonl").write_bytes(whole[:end])
         with Manifest(tmp_path) as manifest:
             assert list(manifest.latest) == [entry.visit for entry in kept[:2]]
-            manifest.append(kept[2])
+            manifest.append([kept[2]])
         assert (tmp_path / "manifest.jsonl").read_bytes() == whole
 
 
