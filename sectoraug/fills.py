@@ -21,7 +21,7 @@ def black(image: NDArray[Any]) -> NDArray[Any]:
     """Zeros ('Black').
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
     """
     checks.image(image)
     return np.zeros(image.shape, image.dtype)
@@ -31,7 +31,7 @@ def noise(image: NDArray[Any], rng: np.random.Generator, high: float = 30.0) -> 
     """Grey noise, uniform in 0..high grey levels of 255 ('Noise'; 30 is the authors' code).
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
         rng: the source of randomness.
         high: brightest level, in 0..255. All channels get one value. float32 images get the same levels,
             divided by 255.
@@ -48,7 +48,7 @@ def shuffle(image: NDArray[Any], sector: NDArray[Any], rng: np.random.Generator)
     """The image's own background pixels in random order ('Shuffle'); colours stay whole.
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
         sector: (H, W), bool or uint8; nonzero inside.
         rng: the source of randomness.
     """
@@ -64,7 +64,7 @@ def dim(image: NDArray[Any], sector: NDArray[Any], factor: float = 0.74) -> NDAr
     This is what the authors' code calls 'bokeh'; `blur` is what the paper cites under that name.
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
         sector: (H, W), bool or uint8; nonzero inside.
         factor: in 0..1; 0.74 is the authors'. uint8 results are rounded.
     """
@@ -80,7 +80,7 @@ def blur(image: NDArray[Any], sector: NDArray[Any], sigma_px: float = 3.0) -> ND
     """The image's own background, Gaussian-blurred with its sector at 0 ('Bokeh' as the paper cites it).
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
         sector: (H, W), bool or uint8; nonzero inside.
         sigma_px: standard deviation in pixels, in 0.1..100.
     """

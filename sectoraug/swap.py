@@ -20,7 +20,7 @@ def swap_background(
     """Put an image's sector on another background (BackMix, section 2.1: S_i on B_j).
 
     Args:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32.
+        image: (H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32.
         sector: (H, W), bool or uint8 of 0/1 or 0/255; nonzero inside.
         background: like `image`; an image with its own sector at 0 (see `blacken_sector`).
         out: where to write, like `image` and sharing no memory with it; new memory if None.

@@ -32,7 +32,7 @@ class BackMix(BackgroundTransform):
         resize: "raise", "stretch" or "pad": what to do with donors of another size than the image.
 
     Call keys:
-        image: (H, W), (H, W, 1) or (H, W, 3), uint8 or float32; or
+        image: (H, W) or (H, W, C) of 1 to 8 channels, which are swapped together, uint8 or float32; or
         images: (T, H, W) or (T, H, W, C), a clip that shares one sector and one donor.
         backmixed: pass False; it comes back True where the background was swapped.
         pool_index: optional index of the image in the pool, so that it does not draw itself.

@@ -48,13 +48,22 @@ def apply_drawn(
 
     None where the example stays as it is: the coin says so, or `match` leaves nothing of its sector.
     """
+    visible = visible_of(inside, pool, drawn, match, resize)
+    if visible is None or drawn.donor is None:
+        return None
+    return swapped(image, visible, pool, drawn.donor, resize), visible
+
+
+def visible_of(
+    inside: NDArray[np.uint8], pool: BackgroundPool, drawn: Drawn, match: bool, resize: str
+) -> NDArray[np.uint8] | None:
+    """The part of a sector (H, W) that is left to see, or None where `apply_drawn` is None."""
     if drawn.donor is None:
         return None
-    visible = common_sector(pool, drawn.donor, inside, resize) if match else inside
-    return None if visible is None else (_swapped(image, visible, pool, drawn.donor, resize), visible)
+    return common_sector(pool, drawn.donor, inside, resize) if match else inside
 
 
-def _swapped(
+def swapped(
     image: Tensor, inside: NDArray[np.uint8], pool: BackgroundPool, donor: int, resize: str
 ) -> Tensor:
     """An image (C, H, W) or clip (C, T, H, W) on the background of `donor`, bit for bit inside the sector."""

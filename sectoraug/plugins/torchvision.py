@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
 
@@ -13,16 +14,20 @@ from sectoraug import checks
 from sectoraug.batch import swap_background_batch
 from sectoraug.draws import Draws
 from sectoraug.plugins.drawn import Drawn
-from sectoraug.plugins.example_tensor import apply_drawn, inside_of
+from sectoraug.plugins.example_tensor import inside_of, swapped, visible_of
 from sectoraug.pool import BackgroundPool
 from sectoraug.pool.example import checked_pool
 from sectoraug.pool.fitting import RESIZE
 
 try:
+    from PIL.Image import Image as PILImage
     from torchvision import tv_tensors
     from torchvision.transforms import v2
+    from torchvision.transforms.v2.functional import pil_to_tensor, to_pil_image
 except ImportError as error:
     raise ImportError('this plug needs torchvision: pip install "sectoraug[torchvision]".') from error
+
+_IMAGES = (tv_tensors.Image, tv_tensors.Video, PILImage)
 
 
 class BackMix(v2.Transform):  # type: ignore[misc]
@@ -31,7 +36,8 @@ class BackMix(v2.Transform):  # type: ignore[misc]
     Put it after what moves image and sector, and before `v2.ToDtype` and `v2.Normalize`. A sample is anything
     that transforms v2 take, such as a tuple or dict, with these parts; all others pass untouched:
 
-    - a `tv_tensors.Image` (C, H, W), or a `tv_tensors.Video` (T, C, H, W) with one donor for all frames;
+    - a `tv_tensors.Image` (C, H, W), a PIL image, or a `tv_tensors.Video` (T, C, H, W) with one donor for all
+      frames;
     - its sector, the only `tv_tensors.Mask`, (H, W) or (1, H, W), nonzero inside; in a dict with several
       masks the one under `sector_key`;
     - in a dict at any depth, optionally "backmixed": False, which comes back True where the background was
@@ -97,38 +103,60 @@ class BackMix(v2.Transform):  # type: ignore[misc]
             keys.append(last.key if isinstance(last, MappingKey) else None)
             leaves.append(leaf)
         named = dict(zip(keys, leaves, strict=True))
-        image = _only_image(leaves)
-        given = self._sector(leaves, named)
-        is_batch = isinstance(image, tv_tensors.Image) and image.ndim == 4
-        swap = self._batch if is_batch else self._sample
-        new, sector, mixed = swap(image, given, named.get("pool_index"))
-        swapped = {id(image): new, id(given): sector}
+        image, given = _only_image(leaves), self._sector(leaves, named)
+        params = self._params(image, given, named.get("pool_index"))
+        swapped = {id(part): self.transform(part, params) for part in (image, given)}
         leaves = [
-            mixed if key == "backmixed" else swapped.get(id(leaf), leaf)
+            params["mixed"] if key == "backmixed" else swapped.get(id(leaf), leaf)
             for key, leaf in zip(keys, leaves, strict=True)
         ]
         return tree_unflatten(leaves, spec)
 
-    def _sample(self, image: Tensor, given: Any, own: Any) -> tuple[Tensor, Any, bool]:
-        pixels = image.as_subclass(Tensor)
-        inside = inside_of(
-            given, tuple(pixels.shape[-2:]), self.sector_key or "the sector (tv_tensors.Mask)", self.missing
-        )
-        if inside is None:
-            return image, given, False
-        clip = pixels.transpose(0, 1) if isinstance(image, tv_tensors.Video) else pixels
-        applied = apply_drawn(clip, inside, self.pool, self.draw(own), self.match_sector, self.resize)
-        if applied is None:
-            return image, given, False
-        new, visible = applied
-        new = new.transpose(0, 1).contiguous() if clip is not pixels else new
-        sector = given
-        if self.match_sector:
-            plane = torch.from_numpy(visible != 0).view(given.shape[-2:])
-            sector = tv_tensors.wrap(given.as_subclass(Tensor) * plane, like=given)
-        return tv_tensors.wrap(new, like=image), sector, True
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """What one call draws for a sample's or batch's parts: one image, and the only mask.
 
-    def _batch(self, images: Tensor, given: Any, own: Any) -> tuple[Tensor, Any, Tensor]:
+        `transform` applies it, to these parts as often as one likes. "mixed" says whether the background is
+        swapped, for a batch in a tensor (B,).
+        """
+        return self._params(_only_image(flat_inputs), self._sector(flat_inputs, {}), None)
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The image or the mask as `make_params` drew it; anything else as it is."""
+        is_mask = isinstance(inpt, tv_tensors.Mask)
+        if not (is_mask or isinstance(inpt, _IMAGES)):
+            return inpt
+        if "donors" in params:
+            return inpt if is_mask else _swapped_batch(inpt, params)
+        visible = params["visible"]
+        if visible is None or (is_mask and not self.match_sector):
+            return inpt
+        if is_mask:
+            plane = torch.from_numpy(visible != 0).view(inpt.shape[-2:])
+            return tv_tensors.wrap(inpt.as_subclass(Tensor) * plane, like=inpt)
+        return self._swapped(inpt, visible, params["drawn"].donor)
+
+    def _swapped(self, image: Any, visible: NDArray[np.uint8], donor: int) -> Any:
+        if isinstance(image, PILImage):
+            new = swapped(pil_to_tensor(image), visible, self.pool, donor, self.resize)
+            return to_pil_image(new, image.mode)
+        pixels = image.as_subclass(Tensor)
+        if not isinstance(image, tv_tensors.Video):
+            return tv_tensors.wrap(swapped(pixels, visible, self.pool, donor, self.resize), like=image)
+        new = swapped(pixels.transpose(0, 1), visible, self.pool, donor, self.resize)
+        return tv_tensors.wrap(new.transpose(0, 1).contiguous(), like=image)
+
+    def _params(self, image: Any, given: Any, own: Any) -> dict[str, Any]:
+        if isinstance(image, tv_tensors.Image) and image.ndim == 4:
+            return self._params_of_batch(image, given, own)
+        size = image.size[::-1] if isinstance(image, PILImage) else tuple(image.shape[-2:])
+        inside = inside_of(given, size, self.sector_key or "the sector (tv_tensors.Mask)", self.missing)
+        drawn = Drawn(None) if inside is None else self.draw(own)
+        visible = None
+        if inside is not None:
+            visible = visible_of(inside, self.pool, drawn, self.match_sector, self.resize)
+        return {"drawn": drawn, "visible": visible, "mixed": visible is not None}
+
+    def _params_of_batch(self, images: Tensor, given: Any, own: Any) -> dict[str, Any]:
         if self.match_sector or self.pool.size != tuple(images.shape[-2:]):
             raise ValueError(
                 f"a batch of images of {images.shape[-2]} x {images.shape[-1]} pixels came with "
@@ -141,23 +169,19 @@ class BackMix(v2.Transform):  # type: ignore[misc]
                 "none: wrap them, as default_collate strips their type."
             )
         n = len(images)
-        takes = torch.tensor([self._applies() for _ in range(n)])
+        sectors = given.as_subclass(Tensor)
+        seen = (sectors != 0).flatten(1).any(1)
+        if self.missing == "raise" and sectors.device.type == "cpu" and not bool(seen.all()):
+            raise ValueError(
+                f"{n - int(seen.sum())} of {n} sectors are all zero; expected one for each image: "
+                'use missing="skip" to leave them as they are.'
+            )
+        takes = torch.tensor([self._applies() for _ in range(n)], device=sectors.device)
         own = [None] * n if own is None else [int(index) for index in own]
         donors = [self.pool.pick(self._bits(), index) for index in own]
         backgrounds = np.stack([self.pool.background(donor) for donor in donors])
         pixels = torch.from_numpy(backgrounds).view(n, *self.pool.size, -1).permute(0, 3, 1, 2)
-        sectors = given.as_subclass(Tensor)
-        new, mixed = swap_background_batch(
-            images.as_subclass(Tensor), sectors, pixels.to(images.device), mixed=takes.to(images.device)
-        )
-        if self.missing == "raise" and sectors.device.type == "cpu":
-            empty = n - int((sectors != 0).flatten(1).any(1).sum())
-            if empty:
-                raise ValueError(
-                    f"{empty} of {n} sectors are all zero; expected one for each image: "
-                    'use missing="skip" to leave them as they are.'
-                )
-        return tv_tensors.wrap(new, like=images), given, mixed
+        return {"donors": pixels.to(images.device), "sectors": sectors, "mixed": takes & seen}
 
     def draw(self, own: int | None = None) -> Drawn:
         """Draw for one example whether to swap, and which donor: any but `own`."""
@@ -187,11 +211,17 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         return masks[0] if masks else None
 
 
+def _swapped_batch(images: Tensor, params: dict[str, Any]) -> Any:
+    pixels = images.as_subclass(Tensor)
+    new, _ = swap_background_batch(pixels, params["sectors"], params["donors"], mixed=params["mixed"])
+    return tv_tensors.wrap(new, like=images)
+
+
 def _only_image(leaves: list[Any]) -> Any:
-    found = [leaf for leaf in leaves if isinstance(leaf, (tv_tensors.Image, tv_tensors.Video))]
+    found = [leaf for leaf in leaves if isinstance(leaf, _IMAGES)]
     if len(found) != 1:
         raise ValueError(
-            f"the sample has {len(found)} images; expected one tv_tensors.Image or Video: wrap it, or "
-            "call the transform for each."
+            f"the sample has {len(found)} images; expected one tv_tensors.Image or Video, or PIL image: wrap "
+            "it, and its sector as tv_tensors.Mask, or call the transform for each."
         )
     return found[0]

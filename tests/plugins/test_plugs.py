@@ -23,7 +23,7 @@ from torchvision.transforms import v2
 from sectoraug.plugins.monai import BackMixd
 from sectoraug.plugins.torchvision import BackMix
 
-KINDS = [("uint8", None), ("uint8", 3), ("float32", None), ("float32", 3)]
+KINDS = [(dtype, channels) for dtype in ("uint8", "float32") for channels in (None, 2, 3, 4, 5)]
 
 
 def example(dtype: str, channels: int | None, n: int = 4) -> tuple[np.ndarray, np.ndarray]:
