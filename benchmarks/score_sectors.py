@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,14 @@ import sectoraug as sa
 
 SIZES = ((112, 112), (160, 200), (240, 320), (300, 400), (434, 636), (480, 640))
 GEOMETRIES = ("fan", "curved", "linear")
+CODECS = (  # name, pixel format, options: two qualities of each
+    ("mjpeg", "yuvj420p", {"qmin": "5", "qmax": "5"}),
+    ("mjpeg", "yuvj420p", {"qmin": "12", "qmax": "12"}),
+    ("mpeg4", "yuv420p", {"qmin": "5", "qmax": "5"}),
+    ("mpeg4", "yuv420p", {"qmin": "12", "qmax": "12"}),
+    ("libx264", "yuv420p", {"crf": "28"}),
+    ("libx264", "yuv420p", {"crf": "38"}),
+)
 GOOD = 0.95
 
 Finder = Callable[[np.ndarray], tuple[np.ndarray, float]]
@@ -151,6 +160,30 @@ def phantom_cases(n: int, seed: int) -> Iterator[Case]:
         yield Case(clip.frames, clip.sector, None, clip.overlay.any(0))
 
 
+def coded_cases(n: int, seed: int) -> Iterator[Case]:
+    """Clips of 112x112 without overlay that went through a lossy codec, as EchoNet-Dynamic's."""
+    for k in range(n):
+        clip = sa.phantom.make_clip(
+            frames=24, seed=10_000 * (seed + 1) + k, vendor=None, geometry=GEOMETRIES[k // len(CODECS) % 2]
+        )
+        yield Case(coded(clip.frames, *CODECS[k % len(CODECS)]), clip.sector, None, None)
+
+
+def coded(frames: np.ndarray, codec: str, pixels: str, options: dict[str, str]) -> np.ndarray:
+    """Grey frames (T, H, W), encoded and decoded."""
+    import av
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "clip.avi")
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=30, options=options)
+            stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixels
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
+            container.mux(stream.encode(None))
+        return sa.read_clip(path, grey=True)
+
+
 def score(find: Finder, case: Case) -> Score:
     """One method on one case, timed without decoding."""
     start = time.perf_counter()
@@ -244,6 +277,7 @@ def main() -> None:
     if options.phantoms:
         sets["phantom clips"] = phantom_cases(options.phantoms, options.seed)
         clips = phantom_cases(options.phantoms, options.seed)
+        sets["coded phantom clips of 112x112"] = coded_cases(-(-options.phantoms // 4), options.seed)
         sets["phantom stills"] = (clip._replace(frames=clip.frames[:1]) for clip in clips)
     result: dict[str, Any] = {"good": f"IoU of {GOOD} or more"}
     for title, cases in sets.items():
