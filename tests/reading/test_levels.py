@@ -14,11 +14,11 @@ nibabel = pytest.importorskip("nibabel")
 from clip_files import GREY, make_nifti, save, savez  # noqa: E402
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("kind", ["npy", "npz", "nii.gz"])
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [("npy", np.float16), ("npy", np.float64), ("npz", np.float32), ("nii.gz", np.float32)],
+)
 def test_floats_are_read_under_a_scale(kind: str, dtype: type, tmp_path: Path) -> None:
-    if kind == "nii.gz" and dtype is np.float16:
-        pytest.skip("NIfTI has no floats of 16 bits")
     frames = (GREY / 255).astype(dtype)
     make = {
         "npy": lambda p: save(p, frames),
