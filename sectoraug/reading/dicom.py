@@ -48,6 +48,8 @@ def read_header(path: Path) -> Any:
         float(header.get("NumberOfFrames", 1) or 0)
         modality, kind = header.get("Modality"), header.get("SOPClassUID")
         signed = header.get("PixelRepresentation")
+        for element in header.group_dataset(0x0028):  # what describes the pixels is decoded here or nowhere
+            element.value  # noqa: B018
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged header can raise anything
@@ -74,13 +76,17 @@ def read_header(path: Path) -> Any:
 def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     from pydicom.pixels.processing import apply_color_lut
 
-    _decoder(path, header)
+    try:
+        frames = _stored(path, header)
+    except (OSError, ImportError):
+        raise
+    except Exception as error:
+        raise _unreadable(path, "its pixels", error) from error
     try:
         palette = _palette(header) if header.get("PhotometricInterpretation") == "PALETTE COLOR" else None
     except Exception as error:  # a damaged element can raise anything
         raise _unreadable(path, "its palette", error) from error
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
-    frames = _stored(path, header)
     for index in count(1):
         try:
             frame = next(frames)

@@ -26,6 +26,13 @@ def cut(path: Path, share: float) -> Path:
     return path
 
 
+def replaced(path: Path, old: bytes, new: bytes) -> Path:
+    data = path.read_bytes()
+    assert data.count(old) == 1
+    path.write_bytes(data.replace(old, new))
+    return path
+
+
 def of_bytes(path: Path, data: bytes) -> Path:
     path.write_bytes(data)
     return path
@@ -84,6 +91,20 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
         lambda f: make_dicom(f / "a.dcm", COLOUR, "YBR_FULL_422", NumberOfFrames=9),
         OSError,
         "truncated",
+    ),
+    "DICOM of a damaged element": (
+        lambda f: replaced(make_dicom(f / "a.dcm", GREY), b"\x28\0\x04\0CS", b"\x28\0\x04\0C\xe9"),
+        OSError,
+        "its header could not be decoded",
+    ),
+    "DICOM of a damaged table of offsets": (
+        lambda f: replaced(
+            make_dicom(f / "a.dcm", COLOUR, "YBR_FULL_422"),
+            b"\xfe\xff\0\xe0\x14\0\0\0\0",
+            b"\xfe\xff\0\xe0\x13\0\0\0",
+        ),
+        OSError,
+        "its pixels could not be decoded",
     ),
     "palette cut within an entry": (
         lambda f: odd_palette(f / "a.dcm"),
