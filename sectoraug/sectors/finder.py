@@ -16,18 +16,17 @@ from sectoraug.sectors.clues.echoes import levels
 from sectoraug.sectors.clues.halo import cleaned
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.oddities import border_share, doppler
-from sectoraug.sectors.clues.parts import clip_parts, clip_statistics
+from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
 from sectoraug.sectors.outline.candidates import best_either_way_up
 from sectoraug.sectors.outline.geometry import SectorGeometry
-from sectoraug.sectors.parts import PARTS, Group, chosen, groups
+from sectoraug.sectors.parts import FIT_PX, PARTS, Group, chosen, groups_of_clip
 from sectoraug.sectors.recipes import RECIPES, by_recipe
 from sectoraug.sectors.rim import without_overlay
 
 METHODS = (*RECIPES, "fan")
 IMAGE_METHODS = ("net", "intensity")
 
-_FIT_PX = 640  # larger pictures are looked at at this longer side
 _WHOLE = 0.985  # share of the frame from which on the network's sector is the frame
 
 
@@ -70,11 +69,6 @@ def sector_from_clip(
     return sector_of_group(chosen(groups_of_clip(frames), parts))
 
 
-def groups_of_clip(frames: Iterable[Any]) -> list[Group]:
-    """The groups of frames that show one sector each: one, but where the sector changes midway."""
-    return groups(clip_parts(frames), _FIT_PX)
-
-
 def sector_of_group(group: Group) -> SectorEstimate:
     """The sector of frames that show one; errors as of `sector_from_clip`."""
     found = _decide(group.statistics, ask_net=True)
@@ -106,14 +100,14 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
     checks.picture(frame, "frame")
     if method == "intensity":
         return _decide(clip_statistics([frame]), ask_net=False)
-    small = clip_statistics([at_most(frame, _FIT_PX)])
+    small = clip_statistics([at_most(frame, FIT_PX)])
     refusals.refuse_noise(small)
     return _by_net(frame, small, "it is a still")
 
 
 def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
-    seen = clip.shrunk(_FIT_PX)
+    seen = clip.shrunk(FIT_PX)
     refusals.refuse_noise(seen)
     small = cleaned(seen)
     best = best_either_way_up(levels(small), levels(small.upside_down()))
@@ -146,6 +140,6 @@ def _by_net(frame: NDArray[Any], small: ClipStatistics, why: str) -> SectorEstim
     if whole:
         shape = SectorGeometry.whole_frame(sector.shape)
         sector = shape.rasterise(sector.shape)
-    coloured = doppler(small, at_most(sector.view(np.uint8), _FIT_PX) > 0)
+    coloured = doppler(small, at_most(sector.view(np.uint8), FIT_PX) > 0)
     note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
     return SectorEstimate(sector, shape, round(quality, 4), note)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from sectoraug.sectors.clues.echoes import levels
 from sectoraug.sectors.clues.halo import cleaned
 from sectoraug.sectors.clues.motion import ClipStatistics
-from sectoraug.sectors.clues.parts import Part
+from sectoraug.sectors.clues.parts import Part, clip_parts
 from sectoraug.sectors.estimate import SectorNotFound
 from sectoraug.sectors.outline.candidates import Candidate, best_candidate
 
 PARTS = ("one", "longest")
+FIT_PX = 640
+"""Larger pictures are looked at at this longer side."""
 
 _FEW = 0.1  # share of a clip's frames that may be of another kind
 _SURE = 0.5  # quality from which on an outline may contradict another
@@ -30,19 +34,18 @@ class Group:
     """On what is left out."""
 
 
-def groups(parts: list[Part], longest_px: int) -> list[Group]:
-    """Those of a clip: one, but where the sector changes midway one for each large part, by time.
+def groups_of_clip(frames: Iterable[Any]) -> list[Group]:
+    """The groups of a clip: one, but where the sector changes midway one for each large part, by time.
 
-    Args:
-        parts: of the clip; `groups` may change them.
-        longest_px: the longer side at which outlines are compared.
+    Args and errors are those of `clip_parts`.
     """
+    parts = clip_parts(frames)
     n = sum(part.frames for part in parts)
     large = [part for part in parts if part.frames > _FEW * n]
     n_left_out = n - sum(part.frames for part in large)
     if n_left_out > _FEW * n:
         return [_joined(parts)]
-    different = _told_apart(large, longest_px) if len(large) > 1 else large
+    different = _told_apart(large) if len(large) > 1 else large
     if len(different) == 1:
         left_out = f"{n_left_out} of {n} frames show something else and are left out" if n_left_out else ""
         return [_joined(different, left_out)]
@@ -79,11 +82,11 @@ def _joined(parts: list[Part], note: str = "") -> Group:
     return Group(parts[0].statistics(), parts[0].frames, None, note)
 
 
-def _told_apart(parts: list[Part], longest_px: int) -> list[Part]:
+def _told_apart(parts: list[Part]) -> list[Part]:
     """The parts, joined where their outlines do not surely differ."""
     found: list[tuple[Part, Candidate]] = []
     for part in parts:
-        outline = _outline(part, longest_px)
+        outline = _outline(part)
         alike = next((one for one, before in found if not _differ(before, outline)), None)
         if alike is None:
             found.append((part, outline))
@@ -96,8 +99,8 @@ def _differ(one: Candidate, other: Candidate) -> bool:
     return one.quality > _SURE and other.quality > _SURE and _overlap(one, other) < _ALIKE
 
 
-def _outline(part: Part, longest_px: int) -> Candidate:
-    return best_candidate(levels(cleaned(part.statistics().shrunk(longest_px))))
+def _outline(part: Part) -> Candidate:
+    return best_candidate(levels(cleaned(part.statistics().shrunk(FIT_PX))))
 
 
 def _overlap(one: Candidate, other: Candidate) -> float:

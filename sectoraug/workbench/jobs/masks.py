@@ -14,8 +14,8 @@ import sectoraug as sa
 from sectoraug.reading.clips import open_clip
 from sectoraug.reading.stills import read_sector
 from sectoraug.sectors.estimate import joined
-from sectoraug.sectors.finder import groups_of_clip, sector_of_group
-from sectoraug.sectors.parts import Group
+from sectoraug.sectors.finder import sector_of_group
+from sectoraug.sectors.parts import Group, groups_of_clip
 from sectoraug.workbench.run.manifest import Entry
 from sectoraug.workbench.run.out_folder import whole_file
 from sectoraug.workbench.run.sources import Source
