@@ -1,10 +1,8 @@
-"""Several processes under torchrun, or one; and files that appear whole."""
+"""Several processes under torchrun, or one."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -28,10 +26,3 @@ def start_ranks() -> torch.device:
     if "WORLD_SIZE" in os.environ:
         dist.init_process_group("nccl" if on_gpu else "gloo")
     return device
-
-
-def write_whole(path: Path, write: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    write(part)
-    part.replace(path)

@@ -37,7 +37,7 @@ import torch
 import torch.distributed as dist
 from frames import BareFrames, Frames, reseed, standardised
 from judging import evaluate, judge_epoch
-from ranks import rank_and_world, start_ranks, wait_for_all, write_whole
+from ranks import rank_and_world, start_ranks, wait_for_all
 from resnet18 import ResNet18
 from splits import CLASSES, Split, few_sectors, load_folder, load_phantom, load_tmed2, pool_of
 from torch import nn
@@ -46,6 +46,7 @@ from torch.utils.data import DataLoader, DistributedSampler
 from tqdm import tqdm
 from train_arguments import FILLS, Run, parse, parse_run, settings_of
 from train_report import draw_curves, draw_heatmaps, draw_swaps, table
+from whole_files import write_whole
 
 import sectoraug as sa
 

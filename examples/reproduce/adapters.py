@@ -14,7 +14,8 @@ from typing import Any
 
 import cv2
 import numpy as np
-from data import SPLITS, Data, cached, check_patients, shrunk
+from chunks import SPLITS, shrunk
+from data import Data, cached, check_patients
 from splits import read_grey
 from tqdm import tqdm
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from data import Data
 from methods import Run
-from ranks import write_whole
 from splits import Split
 from train import Setting, layer_of, model_of
 from train_report import draw_heatmap_row
+from whole_files import write_whole
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt

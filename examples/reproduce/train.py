@@ -17,13 +17,14 @@ from frames import standardised
 from judging import evaluate, judge_epoch
 from methods import Frames, Run, start_worker, training_split
 from networks import LEARNING_RATE_SHARE, cam_layer, make_network
-from ranks import rank_and_world, wait_for_all, write_whole
+from ranks import rank_and_world, wait_for_all
 from sma import SMA
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler
 from torchvision.transforms.v2 import CutMix
 from tqdm import tqdm
+from whole_files import write_whole
 
 import sectoraug as sa
 

@@ -25,17 +25,17 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPT = EXAMPLES / "reproduce" / "reproduce.py"
 sys.path[:0] = [str(SCRIPT.parent), str(EXAMPLES)]
 torch = pytest.importorskip("torch")
-import data as data_module  # noqa: E402
+import chunks as chunks_module  # noqa: E402
+from chunks import make_clips  # noqa: E402
+from comparison import main  # noqa: E402
 from data import (  # noqa: E402
     PHANTOMS,
     SIZES,
     Data,
     check_patients,
     load_phantom,
-    make_clips,
 )
 from methods import Run, training_split  # noqa: E402
-from reproduce import main  # noqa: E402
 from train import finish  # noqa: E402
 
 del sys.path[:2]  # the modules' names are common ones
@@ -98,8 +98,8 @@ def importable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_clips_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a thread; the next test makes clips in processes."""
-    monkeypatch.setattr(data_module, "ProcessPoolExecutor", lambda mp_context: ThreadPoolExecutor(1))
-    monkeypatch.setattr(data_module, "CHUNK", CHUNK)
+    monkeypatch.setattr(chunks_module, "ProcessPoolExecutor", lambda mp_context: ThreadPoolExecutor(1))
+    monkeypatch.setattr(chunks_module, "CHUNK", CHUNK)
     what = {**PHANTOMS["phantom-clips"], "size": 32, "seed": 1, "found_at_px": 32}
     what["counts"] = {"train": CHUNK + 1, "val": 1}
     first = make_clips(what, tmp_path)
