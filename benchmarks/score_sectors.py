@@ -164,7 +164,7 @@ def coded_cases(n: int, seed: int) -> Iterator[Case]:
     """Clips of 112x112 without overlay that went through a lossy codec, as EchoNet-Dynamic's."""
     for k in range(n):
         clip = sa.phantom.make_clip(
-            frames=24, seed=10_000 * (seed + 1) + k, vendor=None, geometry=GEOMETRIES[k // len(CODECS) % 2]
+            frames=24, seed=10_000 * (seed + 2) + k, vendor=None, geometry=GEOMETRIES[k // len(CODECS) % 2]
         )
         yield Case(coded(clip.frames, *CODECS[k % len(CODECS)]), clip.sector, None, None)
 

@@ -16,7 +16,8 @@ _LARGEST_PX = 400  # longer side from which on 8 pixels matter little
 _BLOCK_PX = 8
 _FAINT = 0.09  # of the brightest within a block's reach; beside an edge a codec's rings are fainter
 _LEAST_DEAD = 0.02  # share of the frame
-_MOST_FAINT_RIM = 0.1  # median beside what is dead: .00 to .03 with rings, .18 or more without
+_RIM_PERCENT = 75  # of what lies beside dead black must be faint: with rings nearly all is
+_FAINT_RIM = 0.2  # .12 or less with rings (.22 where they are worst), .3 or more without, but for a few
 
 
 def cleaned(clip: ClipStatistics) -> ClipStatistics:
@@ -27,7 +28,7 @@ def cleaned(clip: ClipStatistics) -> ClipStatistics:
 def without_halo(clip: ClipStatistics) -> ClipStatistics:
     """The clip, black where it is far fainter than what is near, if a codec's rings show around the sector.
 
-    They show where what lies beside dead black, which no codec touches, is faint nearly all around.
+    They show where what lies beside dead black, which no codec touches, is faint along most of it.
     Larger clips come back as they are.
     """
     if max(clip.mean.shape) > _LARGEST_PX:
@@ -37,7 +38,7 @@ def without_halo(clip: ClipStatistics) -> ClipStatistics:
     if dead.mean() < _LEAST_DEAD or not rim.any():
         return clip
     near = _widened(clip.mean, _BLOCK_PX)
-    if np.median(clip.mean[rim] / np.maximum(near[rim], 1)) > _MOST_FAINT_RIM:
+    if np.percentile(clip.mean[rim] / np.maximum(near[rim], 1), _RIM_PERCENT) > _FAINT_RIM:
         return clip
     faint = clip.mean <= _FAINT * near
     return replace(
