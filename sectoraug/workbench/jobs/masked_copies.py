@@ -47,6 +47,11 @@ class MaskClip:
         masked = _Masked(path, kept)
         with whole_file(Path(self.folder), name) as part:
             write(part, masked, path, kept.frames)
+            if masked.n != kept.frames:
+                raise ValueError(
+                    f"it holds {masked.n} frames and its mask was made from {kept.frames}: it is truncated "
+                    "or changed; run `sectoraug masks` over this file again."
+                )
             _read_back(part, masked)
         return [replace(_of_whole_clip(kept.entries), source=source.name, visit=source.visit, file=name)]
 
@@ -64,22 +69,16 @@ class _Masked(Iterator[NDArray[np.uint8]]):
 
     def __init__(self, path: Path, kept: KeptSector) -> None:
         # As many as `masks` saw, though the header may say another number.
-        self.frames = enumerate(sa.iter_clip(path, miscounted="keep"))
+        self.frames = sa.iter_clip(path, miscounted="keep")
         self.kept = kept
         self.digest = hashlib.sha256()
         self.n = 0
+        """How many were given out."""
 
     def __next__(self) -> NDArray[np.uint8]:
-        index, frame = next(self.frames, (self.n, None))
-        if (frame is None) != (index == self.kept.frames):
-            raise ValueError(
-                f"it does not hold the {self.kept.frames} frames that its mask was made from: it is "
-                "truncated or changed; run `sectoraug masks` over this file again."
-            )
-        if frame is None:
-            raise StopIteration
+        frame = next(self.frames)
+        sector = self.kept.at(self.n)
         self.n += 1
-        sector = self.kept.at(index)
         if frame.shape[:2] != sector.shape:
             raise ValueError(
                 f"a frame is {frame.shape[0]} x {frame.shape[1]} pixels but the mask "
