@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from scenes import SIDE_PX, Rng, background, spoiled, warped
+from outlines import Rng
+from scenes import Scene, crop, on_other_screen, screen_size, spoiled
+from screens import background
+from textures import Plane
 
 import sectoraug as sa
+
+_LONGER_PX = 640
+_SEVERAL = 0.12  # of the variations
 
 
 @dataclass(frozen=True)
@@ -18,7 +25,7 @@ class Drawn:
     """A file whose sector was drawn by hand."""
 
     source: str
-    frames: list[np.ndarray]
+    frames: Sequence[np.ndarray]
     """(H, W[, 3]) uint8 each"""
     sector: np.ndarray
     """(H, W) bool"""
@@ -26,31 +33,32 @@ class Drawn:
     """(H, W) bool, pixels to leave out of scores"""
 
 
-def read_drawn(folder: Path, frames: int) -> list[Drawn]:
-    """FOLDER/sectors.json lists {"file", "sector"[, "ignore"]}; the first word of a name is its source.
+def read_drawn(folder: Path, frames: int | None) -> list[Drawn]:
+    """FOLDER/sectors.json lists {"file", "sector"[, "ignore"]}; `frames` of a clip, or all.
 
     A "file" that starts with "pydicom:" is one of pydicom's examples.
     """
     drawn = []
     for entry in json.loads((folder / "sectors.json").read_text()):
         clip = _decoded(folder, entry["file"])
-        chosen = np.unique(np.linspace(0, len(clip) - 1, frames).round().astype(int))
+        if frames is not None:
+            clip = clip[np.unique(np.linspace(0, len(clip) - 1, frames).round().astype(int))]
         sector = cv2.imread(str(folder / entry["sector"]), cv2.IMREAD_GRAYSCALE) > 0
         ignore = np.zeros_like(sector)
         if entry.get("ignore"):
             ignore = cv2.imread(str(folder / entry["ignore"]), cv2.IMREAD_GRAYSCALE) > 0
-        drawn.append(Drawn(_source(entry["file"]), [clip[k] for k in chosen], sector, ignore))
+        drawn.append(Drawn(_source(folder, entry["file"]), clip, sector, ignore))
     return drawn
 
 
-def _source(name: str) -> str:
+def _source(folder: Path, name: str) -> str:
     """Where a picture is from: its scanner where a folder mixes them, its folder otherwise."""
-    folder, _, file = name.replace(":", "/").partition("/")
-    if folder == "itkpocus":
+    inner, _, file = name.replace(":", "/").rpartition("/")
+    if inner == "itkpocus":
         return file.split("-")[0].split("_")[0]
-    if folder == "pydicom":
+    if inner == "pydicom":
         return {"rgb_color": "pydicom/acuson", "jpeg2k": "pydicom/acuson"}.get(file, f"pydicom/{file}")
-    return folder
+    return inner or folder.name
 
 
 def _decoded(folder: Path, name: str) -> np.ndarray:
@@ -61,14 +69,39 @@ def _decoded(folder: Path, name: str) -> np.ndarray:
     return sa.read_clip(folder / name)
 
 
-def real_scene(rng: Rng, item: Drawn) -> tuple[np.ndarray, np.ndarray]:
-    """A variation of one frame: moved, stretched, mirrored, cropped, half of the time on another screen."""
+def real_scene(rng: Rng, item: Drawn) -> Scene:
+    """A variation of one frame: moved, stretched, mirrored, cropped, half of the time on another screen.
+
+    One in eight shows its sector twice, as dual views do.
+    """
+    if rng.random() < _SEVERAL:
+        return _twice(rng, item)
+    return on_other_screen(rng, *_picture(rng, item))
+
+
+def _picture(rng: Rng, item: Drawn) -> tuple[Plane, Plane]:
+    """A frame in grey, and its sector, 0 or 255, of moderate size."""
     frame = item.frames[rng.integers(len(item.frames))]
     grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-    pictures = (grey, item.sector.astype(np.uint8) * 255)
-    screen, sector = (cv2.resize(p, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA) for p in pictures)
-    screen, sector = warped(rng, screen, sector)
-    inside = sector > 127
-    if rng.random() < 0.5:
-        screen = np.where(inside, screen, background(rng, inside))
-    return spoiled(rng, screen), inside
+    share = min(1.0, _LONGER_PX / max(grey.shape))
+    pictures = grey, item.sector.view(np.uint8) * 255
+    grey, sector = (cv2.resize(p, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) for p in pictures)
+    return grey, sector
+
+
+def _twice(rng: Rng, item: Drawn) -> Scene:
+    """Two frames side by side or one above the other, each cropped to its sector or into it."""
+    size = screen_size(rng)
+    screen, areas = background(rng, size), np.zeros(size, bool)
+    axis, gap = int(rng.random() < 0.8), int(rng.choice([0, rng.integers(0, 40)]))
+    middle = size[axis] // 2
+    for place in (slice(0, middle), slice(middle + gap, size[axis])):
+        grey, sector = _picture(rng, item)
+        part = crop(rng, sector > 127)
+        window = (place, slice(None)) if axis == 0 else (slice(None), place)
+        tile = screen[window].shape[::-1]
+        grey, sector = (cv2.resize(p[part], tile, interpolation=cv2.INTER_AREA) for p in (grey, sector))
+        inside = sector > 127
+        screen[window][inside] = grey[inside]
+        areas[window] |= inside
+    return Scene(spoiled(rng, screen), areas, single=False)

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.sectors import refusals
-from sectoraug.sectors.agreement import agreed
 from sectoraug.sectors.clues.echoes import levels
 from sectoraug.sectors.clues.halo import cleaned
-from sectoraug.sectors.clues.motion import ClipStatistics, at_most
+from sectoraug.sectors.clues.motion import ClipStatistics
 from sectoraug.sectors.clues.oddities import border_share, doppler
 from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
@@ -23,11 +22,10 @@ from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.parts import FIT_PX, PARTS, Group, chosen, groups_of_clip
 from sectoraug.sectors.recipes import RECIPES, by_recipe
 from sectoraug.sectors.rim import without_overlay
+from sectoraug.sectors.stills import sector_of_still
 
 METHODS = (*RECIPES, "fan")
 IMAGE_METHODS = ("net", "intensity")
-
-_WHOLE = 0.985  # share of the frame from which on the network's sector is the frame
 
 
 def sector_from_clip(
@@ -100,9 +98,10 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
     checks.picture(frame, "frame")
     if method == "intensity":
         return _decide(clip_statistics([frame]), ask_net=False)
-    small = clip_statistics([at_most(frame, FIT_PX)])
+    clip = clip_statistics([frame])
+    small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
-    return _by_net(frame, small, "it is a still")
+    return sector_of_still(clip, small, "it is a still")
 
 
 def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
@@ -117,7 +116,7 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
     if ask_net and static:
-        return agreed(_by_net(clip.samples[-1][1], seen, why), shape, clip)
+        return sector_of_still(clip, seen, why)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
@@ -126,20 +125,4 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     sector = without_overlay(shape.rasterise(size), clip, moves=not static)
     how = f"found from brightness alone: {why}" if static else ""
     note = note_on(how, whole=whole, coloured=doppler(small, inside))
-    return SectorEstimate(sector, shape, round(quality, 4), note)
-
-
-def _by_net(frame: NDArray[Any], small: ClipStatistics, why: str) -> SectorEstimate:
-    from sectoraug.sectors.clues.net import quality_of, sector_by_net  # imports torch
-
-    refusals.refuse_blank(small)
-    sector, expected_iou = sector_by_net(frame)
-    quality = quality_of(expected_iou)
-    refusals.refuse_seen(sector, quality)
-    whole, shape = bool(sector.mean() >= _WHOLE), None
-    if whole:
-        shape = SectorGeometry.whole_frame(sector.shape)
-        sector = shape.rasterise(sector.shape)
-    coloured = doppler(small, at_most(sector.view(np.uint8), FIT_PX) > 0)
-    note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
     return SectorEstimate(sector, shape, round(quality, 4), note)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.sectors.clues.motion import ClipStatistics, at_most
+from sectoraug.sectors.clues.motion import ClipStatistics
 from sectoraug.sectors.clues.oddities import oddity, pure_noise, several_areas
 from sectoraug.sectors.estimate import SectorNotFound
 from sectoraug.sectors.outline.candidates import Candidate
-from sectoraug.sectors.outline.search import search
 
 SMALLEST = 0.04  # share of the frame that a sector must cover
 UNSURE = 0.15  # estimates of a lower quality are not given
 _UNSURE_WHOLE = 0.3  # the same of a whole frame
-_CONVEX = 0.97  # share of its convex hull from which on a sector has no dents
-_FIT_AS_SEEN_PX = 96
-_LEAST_ALIKE = 0.92  # IoU of the network's sector with the outline that fits it best: 0.94 where it was right
+_SINGLE = 0.5  # the probability of one sector
 
 
 def refuse_noise(clip: ClipStatistics) -> None:
@@ -56,31 +52,28 @@ def refuse_unfitting(best: Candidate, quality: float, *, whole: bool) -> None:
         )
 
 
-def refuse_seen(sector: NDArray[np.bool_], quality: float) -> None:
-    """Refuse what the network sees where that is tiny, or no sector, or unsure."""
+def refuse_unseen(sector: NDArray[np.bool_]) -> None:
+    """Refuse what the network sees where that is tiny."""
     if sector.mean() < SMALLEST:
         raise SectorNotFound(
             f"the network sees a sector in {sector.mean():.1%} of the frame; expected at least "
             f"{SMALLEST:.0%}: the picture is empty or the sector very small, so draw it by hand."
         )
-    if not _like_a_sector(sector):
+
+
+def refuse_several(single: float) -> None:
+    """Refuse what is more likely to be several views, or a strip, than one sector."""
+    if single < _SINGLE:
         raise SectorNotFound(
-            "what the network outlines is no sector, as in dual views; expected one sector: crop to one, "
-            "or draw it by hand."
+            "the network sees several views or a strip, as in dual views and above M-mode or spectral strips; "
+            "expected one sector: crop to one, or draw it by hand."
         )
+
+
+def refuse_unsure(quality: float) -> None:
+    """Refuse what is hardly more than a guess."""
     if quality < UNSURE:
         raise SectorNotFound(
             f"the network is unsure of this sector, with a quality of {quality:.2f}; expected at least "
             f"{UNSURE}: draw it by hand."
         )
-
-
-def _like_a_sector(sector: NDArray[np.bool_]) -> bool:
-    """Whether a ring segment or rectangle covers nearly the same; two areas that were joined are neither."""
-    outlines, _ = cv2.findContours(sector.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    if cv2.contourArea(outlines[0]) > _CONVEX * cv2.contourArea(cv2.convexHull(outlines[0])):
-        return True
-    small = at_most(sector.astype(np.float32), _FIT_AS_SEEN_PX)
-    seen = small > 0.5
-    drawn = [shape.rasterise(seen.shape) for shape in search(2 * small - 1)]
-    return any((one & seen).sum() > _LEAST_ALIKE * (one | seen).sum() for one in drawn)

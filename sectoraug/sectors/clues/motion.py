@@ -96,11 +96,12 @@ def filled_region(moving: NDArray[np.bool_], *, opening_px: int = 5) -> NDArray[
 
 def hull_region(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The convex hull of a region; nothing for nothing."""
-    rows, columns = np.nonzero(filled)
+    rows = np.flatnonzero(filled.any(1))
     hull = np.zeros(filled.shape, np.uint8)
     if len(rows):
-        corners = cv2.convexHull(np.stack([columns, rows], 1).astype(np.int32))
-        cv2.fillConvexPoly(hull, corners, 1)
+        first, last = filled[rows].argmax(1), filled.shape[1] - 1 - filled[rows, ::-1].argmax(1)
+        ends = np.stack([np.concatenate([first, last]), np.concatenate([rows, rows])], 1)
+        cv2.fillConvexPoly(hull, cv2.convexHull(ends.astype(np.int32)), 1)
     return hull.astype(np.bool_)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
-from math import exp, log
 from typing import Any, NamedTuple
 
 import cv2
@@ -17,24 +16,22 @@ from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
 
 WEIGHTS = "sector_net.safetensors"
-_SLOPE, _BIAS = 1.75, -3.76
 _MARGIN = 0.12  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
+_SURELY_OUTSIDE = -8.0  # log-odds beyond the second look
 
 
 class Seen(NamedTuple):
     """What the network makes of a frame."""
 
-    sector: NDArray[np.bool_]
-    """(H, W); True inside: the largest piece above a probability of one half, holes filled."""
-    expected_iou: float
-    """0..1: the sector's IoU with the truth if every pixel's probability is right."""
+    log_odds: NDArray[np.float32]
+    """(H, W): above 0 inside the sector, in nepers."""
+    single: float
+    """0..1: the probability that the frame shows one sector, so neither several nor a strip."""
 
 
-def sector_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
-    """Find the sector of a frame.
-
-    A sector that covers little of the frame is looked at again, close up.
+def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
+    """Look at a frame; what covers little of it is looked at again, close up.
 
     Args:
         frame: (H, W) or (H, W, 3) uint8.
@@ -42,18 +39,17 @@ def sector_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
     """
     model = default_net() if model is None else model
     grey = to_grey(frame)
-    height, width = grey.shape
-    rows, columns = slice(0, height), slice(0, width)
-    logits = _logits(grey, model)
-    found = _largest(logits > 0)
-    around = _surroundings(found, grey.shape)
-    if around is not None:
-        rows, columns = around
-        logits = _logits(grey[rows, columns], model)
-    inside = cv2.resize(logits, (columns.stop - columns.start, rows.stop - rows.start)) > 0
-    sector = np.zeros(grey.shape, np.bool_)
-    sector[rows, columns] = _largest(inside)
-    return Seen(sector, _expected_iou(logits))
+    logits, single = _look(grey, model)
+    # Specks far off are no reason to stay away.
+    found = cv2.morphologyEx((logits > 0).view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    around = _surroundings(found > 0, grey.shape)
+    if around is None:
+        return Seen(_enlarged(logits, grey.shape), single)
+    rows, columns = around
+    close = grey[rows, columns]
+    log_odds = np.full(grey.shape, _SURELY_OUTSIDE, np.float32)
+    log_odds[rows, columns] = _enlarged(_look(close, model)[0], close.shape)
+    return Seen(log_odds, single)
 
 
 @cache
@@ -65,44 +61,29 @@ def default_net() -> SectorNet:
     return model.eval().to(memory_format=torch.channels_last)
 
 
-def quality_of(expected_iou: float) -> float:
-    """The probability that the IoU is .95 or more: a logistic function of the expected IoU's logit.
-
-    Fitted to single frames of real pictures, each judged by a network that had seen none of its source
-    (`examples/sector_net/train.py`).
-    """
-    share = min(max(expected_iou, 1e-6), 1 - 1e-6)
-    return 1 / (1 + exp(-(_SLOPE * log(share / (1 - share)) + _BIAS)))
+def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
+    """(SIDE_PX, SIDE_PX), of a grey frame (H, W): a square, whatever its shape."""
+    height, width = grey.shape
+    how = cv2.INTER_AREA if min(height, width) >= SIDE_PX else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=how), np.float32)
 
 
-def _logits(grey: NDArray[Any], model: SectorNet) -> NDArray[np.float32]:
-    """(SIDE_PX, SIDE_PX), of a frame squeezed to a square."""
-    small = cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
+def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
+    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the probability of one sector."""
     with torch.inference_mode():
-        found: NDArray[np.float32] = model(planes(torch.from_numpy(small)[None, None]))[0, 0].numpy()
-    return found
+        answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
+    return answer.inside[0, 0].numpy(), float(answer.single.sigmoid())
 
 
-def _expected_iou(logits: NDArray[np.float32]) -> float:
-    probability = 1 / (1 + np.exp(-logits))
-    inside = logits > 0
-    return float(probability[inside].sum() / max(inside.sum() + probability[~inside].sum(), 1e-9))
-
-
-def _largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest connected piece, holes filled."""
-    outlines, _ = cv2.findContours(inside.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros(inside.shape, np.uint8)
-    if outlines:
-        cv2.drawContours(filled, [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED)
-    return filled.view(np.bool_)
+def _enlarged(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(logits, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _surroundings(found: NDArray[np.bool_], size: tuple[int, ...]) -> tuple[slice, slice] | None:
     """Where in a frame of this size to look again; None if the sector fills most of it."""
     sides = []
     for axis, length in enumerate(size):
-        (here,) = np.nonzero(found.any(1 - axis))
+        here = np.flatnonzero(found.any(1 - axis))
         if not len(here):
             return None
         start, stop = here[0] / SIDE_PX, (here[-1] + 1) / SIDE_PX

@@ -1,54 +1,69 @@
-"""The network that tells a sector from a single frame: a U-Net of 0.9 million weights."""
+"""The network that tells a sector from a single frame: a U-Net of 1.8 million weights."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SIDE_PX = 128
-_WIDTHS = (16, 32, 64, 96, 128)
+SIDE_PX = 256
+_SHUFFLE = 4
+_WIDTHS = (32, 64, 96, 128, 160)
+
+
+class Answer(NamedTuple):
+    """What the network says of a batch of frames."""
+
+    inside: Tensor
+    """(B, 1, 256, 256) logits, above 0 inside the sector."""
+    single: Tensor
+    """(B,) logits, above 0 where a frame shows one sector rather than several, or a strip."""
 
 
 class SectorNet(nn.Module):
-    """U-Net (Ronneberger et al., 2015) on half the resolution in, put back by a pixel shuffle.
+    """U-Net (Ronneberger et al., 2015) on a quarter of the resolution, put back by a pixel shuffle.
 
     Examples:
         >>> import torch
         >>> from sectoraug.sectors.clues.net_model import SectorNet
-        >>> SectorNet()(torch.zeros(1, 2, 128, 128)).shape
-        torch.Size([1, 1, 128, 128])
+        >>> SectorNet()(torch.zeros(1, 2, 256, 256)).inside.shape
+        torch.Size([1, 1, 256, 256])
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.down = nn.ModuleList(_block(i, o) for i, o in zip((2 * 4, *_WIDTHS[:-1]), _WIDTHS, strict=True))
+        inputs = (2 * _SHUFFLE**2, *_WIDTHS[:-1])
+        self.down = nn.ModuleList(_block(i, o) for i, o in zip(inputs, _WIDTHS, strict=True))
         wide = list(reversed(_WIDTHS))
         self.up = nn.ModuleList(_block(i + o, o) for i, o in pairwise(wide))
-        self.head = nn.Conv2d(_WIDTHS[0], 4, 1)
+        self.head = nn.Conv2d(_WIDTHS[0], _SHUFFLE**2, 1)
+        self.single = nn.Linear(_WIDTHS[-1], 1)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(B, 2, 128, 128) float32 of `planes` to (B, 1, 128, 128) logits, above 0 inside the sector."""
-        x = functional.pixel_unshuffle(images, 2)
+    def forward(self, images: Tensor) -> Answer:
+        """(B, 2, 256, 256) float32 of `planes` to the network's answer."""
+        x = functional.pixel_unshuffle(images, _SHUFFLE)
         skips: list[Tensor] = []
         for depth, block in enumerate(self.down):
             x = block(functional.max_pool2d(x, 2) if depth else x)
             skips.append(x)
-        skips.pop()
+        single = self.single(skips.pop().mean((2, 3)))[:, 0]
         for block in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = block(torch.cat([x, skips.pop()], 1))
-        return functional.pixel_shuffle(self.head(x), 2)
+        return Answer(functional.pixel_shuffle(self.head(x), _SHUFFLE), single)
 
 
 def planes(grey: Tensor) -> Tensor:
     """(B, 1, H, W) grey levels 0..255 to the network's input: as they are, and on a logarithmic scale.
 
-    The second plane shows the noise floor of dark echoes, a grey level or two above a black background.
+    The second plane shows the noise floor of dark echoes, a grey level or two above the darkest tenth of
+    the frame.
     """
-    return torch.cat([grey / 255, torch.log1p(grey) / 5.5452], 1)
+    darkest = grey.flatten(1).quantile(0.1, 1)[:, None, None, None]
+    return torch.cat([grey / 255, torch.log1p((grey - darkest).clamp(min=0)) / 5.5452], 1)
 
 
 def _block(inside: int, outside: int) -> nn.Sequential:

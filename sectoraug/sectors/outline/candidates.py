@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.echoes import Evidence
+from sectoraug.sectors.clues.motion import at_most
 from sectoraug.sectors.outline.edges import LEFT_CUT, edges
 from sectoraug.sectors.outline.fit import named, refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
@@ -23,6 +24,7 @@ _EVERYWHERE = 0.97  # share of the frame: evidence that covers it all tells no o
 _LEAST_SEEN = 24
 _FAN_RAD = 0.5  # opening from which on an outline has a right way up
 _RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
+_JUDGED_PX = 240  # longer side of the planes on which evidence is summed
 _SURE = 0.8  # quality from which on the third level is not tried
 
 
@@ -110,20 +112,22 @@ def best_candidate(levels: Iterable[Evidence]) -> Candidate:
     candidates: list[Candidate] = []
     reference, everywhere = None, False
     for number, evidence in enumerate(levels):
+        small = np.asarray(at_most(evidence.weight, _JUDGED_PX), np.float32)
         if reference is None:
             if (evidence.weight > 0).mean() < _EVERYWHERE:
-                reference = evidence.weight
+                reference = small
             else:
                 everywhere = True
+        planes = (small,) if reference is None else (small, reference)
         for rough in search(evidence.weight):
             fine = refine(rough, evidence.response)
             if not evidence.static:
                 fine = settle(fine, evidence.alive, evidence.surely)
-            first, second = _judged(fine, evidence, reference), _judged(rough, evidence, reference)
+            first, second = _judged(fine, evidence, planes), _judged(rough, evidence, planes)
             # Refining moves onto edges; where it loses evidence it moved onto the wrong ones.
             kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
             candidates += [first] if kept else [first, second]
-        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, reference))
+        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes))
         # Where echoes are everywhere, only an outline that shows much of itself beats the whole frame.
         if everywhere:
             candidates = [c for c in candidates if c.seen >= _LEAST_SEEN or c.whole]
@@ -133,14 +137,15 @@ def best_candidate(levels: Iterable[Evidence]) -> Candidate:
     return replace(best, shape=named(best.shape))
 
 
-def _judged(shape: SectorGeometry, evidence: Evidence, reference: Plane | None) -> Candidate:
-    weight = evidence.weight
-    sector = shape.rasterise(weight.shape)
-    found = edges(shape, evidence.response, max(3, round(0.01 * max(weight.shape))))
+def _judged(shape: SectorGeometry, evidence: Evidence, planes: tuple[Plane, ...]) -> Candidate:
+    """`planes`: the weight, small, of its own level and maybe of another."""
+    size, small = evidence.weight.shape, planes[0].shape
+    sector = shape.scaled(small[1] / size[1], small[0] / size[0]).rasterise(small)
+    found = edges(shape, evidence.response, max(3, round(0.01 * max(size))))
     n, cuts = len(found.side), found.side >= LEFT_CUT
     gathered = min(
         max(float(plane[sector].sum()) / max(float(np.maximum(plane, 0).sum()), 1e-9), -1.0)
-        for plane in ((weight,) if reference is None else (weight, reference))
+        for plane in planes
     )
     return Candidate(
         shape,

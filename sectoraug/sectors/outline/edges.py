@@ -45,8 +45,10 @@ class Edges(NamedTuple):
     """The same on both sides of the outline itself."""
 
 
-def along(shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible: bool = True) -> Samples:
-    """Points on all that bounds the sector inside the image, and outward normals.
+def along(
+    shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible: bool = True, only: int | None = None
+) -> Samples:
+    """Points on all that bounds the sector inside the image, or on one side, and outward normals.
 
     `visible`: only where an edge could be seen, so neither along the image's border nor on a mere point.
     """
@@ -61,7 +63,9 @@ def along(shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible
         (RIGHT_CUT, right * one, ys, one, zero),
         (BOTTOM_CUT, xs, bottom * one, zero, one),
     ]
-    if shape.apex_px is not None:
+    if only is not None:
+        parts = [part for part in parts if part[0] == only]
+    if shape.apex_px is not None and (only is None or only < LEFT_CUT):
         (ax, ay), aspect = shape.apex_px, shape.pixel_aspect
         (start, end), (near, far) = shape.angles_rad, shape.radii_px
         radii, angles = near + t * shape.depth_px, start + t * shape.opening_rad
@@ -75,9 +79,13 @@ def along(shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible
             for number, radius, sign in arcs
         ]
         for number, radius, angle, nx, ny in rays:
+            if only not in (None, number):
+                continue
             long = np.hypot(nx, ny * aspect)
             x, y = ax + radius * np.sin(angle), ay + radius * np.cos(angle) / aspect
             parts.append((number, x, y, nx / long, ny * aspect / long))
+    if not parts:
+        return Samples(np.zeros(0, np.intp), *np.zeros((4, 0)))
     side = np.repeat([part[0] for part in parts], samples)
     x, y, nx, ny = (np.concatenate([part[k] for part in parts]) for k in range(1, 5))
     margin = 1.0 if visible else -1.5

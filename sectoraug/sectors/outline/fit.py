@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import cos
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
-from sectoraug.sectors.outline.edges import BOTTOM_ARC, LEFT, LEFT_CUT, RIGHT, Edges, edges
+from sectoraug.sectors.outline.edges import BOTTOM_ARC, LEFT, LEFT_CUT, RIGHT, TOP_ARC, Edges, edges
 from sectoraug.sectors.outline.geometry import SectorGeometry
 
 Plane = NDArray[np.float32]
+Floats = NDArray[np.float64]
 
+_STEPS = 12
+_LARGEST_STEP, _SMALLEST_STEP = 0.2, 1e-4  # radians, or shares of the outline's size
 _MOST_STRETCH = 0.35  # logarithm of a pixel's height over its width
 
 
@@ -58,40 +60,22 @@ def _ring_moved(
     """The ring segment whose sides and arcs lie nearest to the good edges on them."""
     assert shape.apex_px is not None
     ring = good & (found.side < LEFT_CUT)
-    side, points, weight = found.side[ring], found.points[ring], np.sqrt(found.contrast[ring])
-    counts = np.bincount(side, minlength=4)
+    counts = np.bincount(found.side[ring], minlength=4)
     if min(counts[LEFT], counts[RIGHT]) < 5:
         return shape
+    fit = _RingFit(
+        found.side[ring],
+        found.points[ring],
+        found.contrast[ring] / tolerance_px**2,
+        has_arc=bool(counts[BOTTOM_ARC] >= 10),
+        upright=shape.upright,
+    )
     start = np.array([*shape.apex_px, *shape.angles_rad, *shape.radii_px, np.log(shape.pixel_aspect)])
-    unit = float(np.hypot(*(points.max(0) - points.min(0))))
-    has_arc = counts[BOTTOM_ARC] >= 10
-    straight = 300.0 if shape.upright else 3.0
-
-    def residuals(p: NDArray[np.float64]) -> NDArray[np.float64]:
-        dx, dy = points[:, 0] - p[0], (points[:, 1] - p[1]) * np.exp(p[6])
-        radius = np.hypot(dx, dy)
-        off = np.choose(
-            side,
-            [
-                dx * np.cos(p[2]) - dy * np.sin(p[2]),
-                dx * np.cos(p[3]) - dy * np.sin(p[3]),
-                radius - p[4],
-                radius - p[5],
-            ],
-        )
-        # Weak priors: pixels are square, what shows no edge stays, and sectors hang straight.
-        prior = [p[6] / (0.05 if has_arc else 0.001)]
-        prior += [(p[4] - start[4]) / unit * 3, (p[5] - start[5]) / unit * 3, (p[2] + p[3]) * straight]
-        return np.concatenate([off * weight / tolerance_px, prior])
-
-    scale = np.array([unit, unit, 1, 1, unit, unit, 1])
-    p = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25).x
+    p = fit.solved(start)
     if abs(p[6]) > _MOST_STRETCH:
         # No picture is stretched by more than 4:3 turned into 1:1; what asks for more has lost its edges.
-        most = np.array([np.inf] * 6 + [_MOST_STRETCH])
         start[6] = np.clip(start[6], -_MOST_STRETCH, _MOST_STRETCH)
-        bounds = (-most, most)
-        p = least_squares(residuals, start, loss="soft_l1", x_scale=scale, max_nfev=25, bounds=bounds).x
+        p = fit.solved(start, fixed=6)
     try:
         return replace(
             shape,
@@ -102,3 +86,64 @@ def _ring_moved(
         )
     except ValueError:
         return shape
+
+
+@dataclass(frozen=True)
+class _RingFit:
+    """Least squares of a ring segment's seven numbers, points far off counting less (soft L1)."""
+
+    side: NDArray[np.intp]
+    points: Floats
+    weight: Floats
+    """Of squared distances."""
+    has_arc: bool
+    upright: bool
+
+    def solved(self, start: Floats, fixed: int | None = None) -> Floats:
+        """By Gauss and Newton's steps from a start, none of them large."""
+        unit = float(np.hypot(*(self.points.max(0) - self.points.min(0))))
+        scale = np.array([unit, unit, 1, 1, unit, unit, 1])
+        if fixed is not None:
+            scale[fixed] = 0
+        p = start.copy()
+        for _ in range(_STEPS):
+            off, slope = self._distances(p)
+            weight = np.sqrt(self.weight / np.sqrt(1 + self.weight * off**2))
+            pull, pulled = self._prior(p, start, unit)
+            rows = np.concatenate([slope * weight[:, None], pulled]) * scale
+            step = np.linalg.lstsq(rows, -np.concatenate([off * weight, pull]), rcond=None)[0]
+            step *= min(1.0, _LARGEST_STEP / max(float(np.abs(step).max()), 1e-9))
+            p += step * scale
+            if np.abs(step).max() < _SMALLEST_STEP:
+                break
+        return p
+
+    def _distances(self, p: Floats) -> tuple[Floats, Floats]:
+        """Of the points from their side or arc, and how they change with the seven numbers."""
+        stretch = np.exp(p[6])
+        dx, dy = self.points[:, 0] - p[0], (self.points[:, 1] - p[1]) * stretch
+        radius = np.maximum(np.hypot(dx, dy), 1e-9)
+        slope = np.zeros((len(dx), 7))
+        off = np.empty(len(dx))
+        for k in (LEFT, RIGHT):
+            mine = self.side == k
+            sine, cosine = np.sin(p[2 + k]), np.cos(p[2 + k])
+            off[mine] = dx[mine] * cosine - dy[mine] * sine
+            slope[mine, 0], slope[mine, 1] = -cosine, sine * stretch
+            slope[mine, 2 + k] = -dx[mine] * sine - dy[mine] * cosine
+            slope[mine, 6] = -dy[mine] * sine
+        for k in (TOP_ARC, BOTTOM_ARC):
+            mine = self.side == k
+            off[mine] = radius[mine] - p[2 + k]
+            slope[mine, 0], slope[mine, 1] = -dx[mine] / radius[mine], -dy[mine] * stretch / radius[mine]
+            slope[mine, 2 + k], slope[mine, 6] = -1, dy[mine] ** 2 / radius[mine]
+        return off, slope
+
+    def _prior(self, p: Floats, start: Floats, unit: float) -> tuple[Floats, Floats]:
+        """Weak pulls: pixels are square, what shows no edge stays, and sectors hang straight."""
+        pulled = np.zeros((4, 7))
+        pulled[0, 6] = 1 / (0.05 if self.has_arc else 0.001)
+        pulled[1, 4] = pulled[2, 5] = 3 / unit
+        pulled[3, 2:4] = 300.0 if self.upright else 3.0
+        towards = np.array([0, 0, 0, 0, start[4], start[5], 0])
+        return pulled @ (p - towards), pulled

@@ -81,16 +81,15 @@ def _lively_share(
 
     1 (inside) or 0 (outside) where the image shows too little of that side.
     """
-    which, x, y, nx, ny = along(shape, alive.shape, 192, visible=offset_px > 0)
-    mine = which == side
-    if mine.sum() < 24:
+    _, x, y, nx, ny = along(shape, alive.shape, 192, visible=offset_px > 0, only=side)
+    if len(x) < 24:
         return 1.0 if offset_px < 0 else 0.0
-    hit = np.zeros(int(mine.sum()), np.bool_)
-    for across in np.arange(-thick_px / 2, thick_px / 2 + 0.01, 1.0) + offset_px:
-        columns = np.clip(np.rint(x[mine] + across * nx[mine]).astype(np.intp), 0, alive.shape[1] - 1)
-        rows = np.clip(np.rint(y[mine] + across * ny[mine]).astype(np.intp), 0, alive.shape[0] - 1)
-        hit |= alive[rows, columns]
-    return float(np.mean([part.any() for part in np.array_split(hit, 12)]))
+    across = np.arange(-thick_px / 2, thick_px / 2 + 0.01, 1.0)[:, None] + offset_px
+    columns = np.clip(np.rint(x + across * nx).astype(np.intp), 0, alive.shape[1] - 1)
+    rows = np.clip(np.rint(y + across * ny).astype(np.intp), 0, alive.shape[0] - 1)
+    hit = alive[rows, columns].any(0)
+    starts = np.linspace(0, len(hit), 12, endpoint=False).astype(np.intp)
+    return float(np.logical_or.reduceat(hit, starts).mean())
 
 
 def _pushed(shape: SectorGeometry, side: int, by_px: float) -> SectorGeometry | None:

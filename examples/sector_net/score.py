@@ -1,0 +1,122 @@
+"""Score the finder on real pictures, each by a network that saw no picture of its source.
+
+    python examples/sector_net/score.py FOLDER [FOLDER ...]        # after train.py --real with the same folders
+
+Stills and clips go through `sector_from_image` and `sector_from_clip` as anybody's would, with the network
+of the fold that left their source out. Clips are scored as stills, too: three frames of each. What was
+refused counts as an IoU of 0. Then the quality is judged: how to turn expected IoUs into probabilities, and
+what share of the estimates above each quality is good.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+import cv2
+import numpy as np
+import torch
+from real import Drawn, read_drawn
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+from tqdm import tqdm
+from train import folds
+
+import sectoraug as sa
+from sectoraug.sectors.clues.net_model import SectorNet
+
+GOOD, BAD = 0.95, 0.9
+
+
+class Row(NamedTuple):
+    """One file, or one frame of a clip as a still."""
+
+    file: int
+    source: str
+    kind: str
+    """"clip", "still" or "frame of a clip"."""
+    iou: float
+    quality: float
+    """0 where it was refused."""
+
+
+def judged(number: int, item: Drawn) -> list[Row]:
+    """A still once; a clip as it is, and its first, middle and last frame as stills."""
+    n = len(item.frames)
+    if n == 1:
+        return [row(number, item, "still", lambda: sa.sector_from_image(item.frames[0]))]
+    rows = [row(number, item, "clip", lambda: sa.sector_from_clip(item.frames))]
+    for k in (0, n // 2, n - 1):
+        rows.append(row(number, item, "frame of a clip", lambda k=k: sa.sector_from_image(item.frames[k])))
+    return rows
+
+
+def row(number: int, item: Drawn, kind: str, find) -> Row:
+    try:
+        found = find()
+    except sa.SectorNotFound as refusal:
+        print(f"{item.source}: {refusal}")
+        return Row(number, item.source, kind, 0.0, 0.0)
+    a, b = found.sector[~item.ignore], item.sector[~item.ignore]
+    return Row(number, item.source, kind, float((a & b).sum() / max((a | b).sum(), 1)), found.quality)
+
+
+def table(rows: list[Row]) -> str:
+    """Mean over files of their mean IoU, and the least, by kind and source."""
+    lines = ["| | files | mean IoU | least |", "|---|---|---|---|"]
+    for kind in ("still", "clip", "frame of a clip"):
+        of_kind = [row for row in rows if row.kind == kind]
+        sources = sorted({row.source for row in of_kind})
+        for source in [*sources, f"all: {kind}"]:
+            among = [row for row in of_kind if source in (row.source, f"all: {kind}")]
+            if among:
+                files = sorted({row.file for row in among})
+                means = [np.mean([row.iou for row in among if row.file == k]) for k in files]
+                least = min(row.iou for row in among)
+                lines.append(f"| {source} | {len(files)} | {np.mean(means):.3f} | {least:.3f} |")
+    return "\n".join(lines)
+
+
+def reliability(rows: list[Row]) -> str:
+    """What became of the estimates of each quality."""
+    lines = ["| quality | estimates | IoU of .95 or more | below .9 |", "|---|---|---|---|"]
+    iou, quality = np.array([row.iou for row in rows]), np.array([row.quality for row in rows])
+    for low, high in ((0.0, 0.001), (0.001, 0.5), (0.5, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01)):
+        here = iou[(quality >= low) & (quality < high)]
+        name = "refused" if high == 0.001 else f"{max(low, 0.15):g} to {min(high, 1):g}"
+        if len(here):
+            lines.append(f"| {name} | {len(here)} | {np.mean(here >= GOOD):.0%} | {np.mean(here < BAD):.0%} |")
+    good = iou >= GOOD
+    if good.any() and not good.all():
+        lines.append(f"\nArea under the ROC curve {roc_auc_score(good, quality):.3f}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("real", type=Path, nargs="+", help="folders with sectors.json (see real.py)")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "sector_net")
+    arguments = parser.parse_args()
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    drawn = [item for folder in arguments.real for item in read_drawn(folder, None)]
+    rows: list[Row] = []
+    for fold, left_out in enumerate(folds(drawn)):
+        model = SectorNet()
+        model.load_state_dict(load_file(arguments.out / f"fold-{fold}.safetensors"))
+        model.eval()
+        with patch("sectoraug.sectors.clues.net.default_net", lambda model=model: model):
+            for number, item in enumerate(tqdm(drawn, desc=f"without {', '.join(left_out)}")):
+                if item.source in left_out:
+                    rows += judged(number, item)
+    (arguments.out / "scores.json").write_text(json.dumps([row._asdict() for row in rows], indent=1) + "\n")
+    print(table(rows), reliability(rows), sep="\n\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Which outline explains each pixel's log-odds of lying inside the sector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.sectors.outline.fit import named, refine
+from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.outline.search import search
+
+Plane = NDArray[np.float32]
+
+_SURE = 4.0  # log-odds from which on a pixel counts no more
+# What an outline must explain more than a simpler one, as IoU: sides that differ, straight cuts.
+_LOPSIDED, _CUT = 0.003, 0.01
+_MOST_OFF = 0.5
+
+
+@dataclass(frozen=True)
+class Likely:
+    """An outline, and how well it explains the log-odds."""
+
+    shape: SectorGeometry
+    expected_iou: float
+    """0..1: its IoU with the truth if every pixel's probability is right."""
+
+
+def most_likely(log_odds: Plane) -> Likely | None:
+    """The outline with the highest expected IoU; between nearly equals the simpler one.
+
+    Args:
+        log_odds: (H, W), above 0 inside.
+    """
+    if not (log_odds > 0).any():
+        return None
+    chance = probability(log_odds)
+    whole = SectorGeometry.whole_frame(log_odds.shape)
+    candidates = [whole]
+    for rough in search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE)):
+        candidates += [rough, refine(rough, chance)]
+    judged = [Likely(shape, expected_iou(shape.rasterise(chance.shape), chance)) for shape in candidates]
+    best = max(judged, key=lambda one: one.expected_iou - _cost(one.shape, log_odds.shape))
+    return replace(best, shape=named(best.shape))
+
+
+def probability(log_odds: Plane) -> Plane:
+    """0..1 of log-odds."""
+    return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
+
+
+def expected_iou(inside: NDArray[np.bool_], chance: Plane) -> float:
+    """The IoU with the truth that probabilities (H, W) promise a sector (H, W)."""
+    hit = float(chance[inside].sum(dtype=np.float64))
+    missed = float(chance.sum(dtype=np.float64)) - hit
+    return hit / max(int(inside.sum()) + missed, 1e-9)
+
+
+def largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected piece, holes filled."""
+    outlines, _ = cv2.findContours(inside.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(inside.shape, np.uint8)
+    if outlines:
+        cv2.drawContours(filled, [max(outlines, key=cv2.contourArea)], -1, 1, cv2.FILLED)
+    return filled.view(np.bool_)
+
+
+def _cost(shape: SectorGeometry, size: tuple[Any, ...]) -> float:
+    if shape.apex_px is None:
+        return 0.0
+    left, top, right, bottom = shape.box_px
+    height, width = size
+    cut = max(left, top, width - 1 - right, height - 1 - bottom) > _MOST_OFF
+    return _CUT * cut + _LOPSIDED * (not shape.upright)
