@@ -22,7 +22,7 @@ from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.parts import FIT_PX, PARTS, Group, chosen, groups_of_clip
 from sectoraug.sectors.recipes import RECIPES, by_recipe
 from sectoraug.sectors.rim import without_overlay
-from sectoraug.sectors.stills import sector_of_still
+from sectoraug.sectors.stills import looked_at, sector_of_still
 
 METHODS = (*RECIPES, "fan")
 IMAGE_METHODS = ("net", "intensity")
@@ -109,7 +109,10 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     seen = clip.shrunk(FIT_PX)
     refusals.refuse_noise(seen)
     small = cleaned(seen)
-    best = best_either_way_up(levels(small), levels(small.upside_down()))
+    looked = looked_at(seen) if ask_net else None
+    best = best_either_way_up(
+        levels(small), levels(small.upside_down()), None if looked is None else looked.log_odds
+    )
     inside = best.shape.rasterise(small.mean.shape)
     refusals.refuse_odd(small, best, inside)
     size, static = clip.mean.shape, best.evidence.static

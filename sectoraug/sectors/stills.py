@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from math import exp, log
+from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,15 @@ _SLOPE, _BIAS = 1.75, -3.76
 _FREE_FORM = -1.5
 
 
+class Look(NamedTuple):
+    """What the network makes of a frame, or of several."""
+
+    log_odds: NDArray[np.float32]
+    """(h, w): above 0 inside the sector."""
+    single: float
+    """0..1: the probability of one sector."""
+
+
 def sector_of_still(clip: ClipStatistics, small: ClipStatistics, why: str) -> SectorEstimate:
     """Find the sector of a clip's last sample.
 
@@ -33,10 +44,8 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, why: str) -> Se
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
     """
-    from sectoraug.sectors.clues.net import seen_by_net  # imports torch
-
     refusals.refuse_blank(small)
-    seen = seen_by_net(small.samples[-1][1])
+    seen = _seen(small.samples[-1][1])
     log_odds = at_most(seen.log_odds, _LOOK_PX)
     chance = probability(log_odds)
     free = largest(log_odds > 0)
@@ -62,6 +71,21 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, why: str) -> Se
     return SectorEstimate(sector, shape, round(quality, 4), note)
 
 
+def looked_at(small: ClipStatistics) -> Look:
+    """What the network makes of a clip, from frames at its start, middle and end."""
+    samples = small.samples
+    chosen = sorted({0, len(samples) // 2, len(samples) - 1})
+    seen = [_seen(samples[k][1]) for k in chosen]
+    log_odds = np.mean([at_most(one.log_odds, _LOOK_PX) for one in seen], 0)
+    return Look(log_odds.astype(np.float32), float(np.mean([one.single for one in seen])))
+
+
+def _seen(frame: NDArray[np.uint8]) -> Look:
+    from sectoraug.sectors.clues.net import seen_by_net  # imports torch
+
+    return Look(*seen_by_net(frame))
+
+
 def quality_of(expected: float, *, free_form: bool = False) -> float:
     """The probability that the IoU is .95 or more: a logistic function of the expected IoU's logit.
 
@@ -83,8 +107,6 @@ def _drawn(
     size: tuple[int, ...],
 ) -> NDArray[np.bool_]:
     """The sector at a picture's own size, from an outline or as the network sees it."""
-    import cv2
-
     if shape is None:
         seen = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
         return largest(np.asarray(seen > 0))

@@ -14,6 +14,7 @@ from sectoraug.sectors.clues.motion import at_most
 from sectoraug.sectors.outline.edges import LEFT_CUT, edges
 from sectoraug.sectors.outline.fit import named, refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.outline.likely import expected_iou, most_likely, probability
 from sectoraug.sectors.outline.search import search
 from sectoraug.sectors.outline.settle import settle
 
@@ -45,13 +46,16 @@ class Candidate:
     gathered: float
     """Evidence inside as a share of all that is positive, at most 1: the lower one of its own level and the
     most sensitive level that does not see evidence everywhere."""
+    expected_iou: float = 1.0
+    """0..1: as another clue has it; 1 without one."""
 
     @property
     def score(self) -> float:
         """What the best candidate has most of; between equals the simpler shape wins."""
+        explained = self.contrast * self.gathered * self.expected_iou
         if self.cut:
-            return self.contrast * self.gathered * (0.93 if self.plausible_cut else 0.5)
-        return self.contrast * self.gathered * (1.03 if self.shape.upright else 1.0)
+            return explained * (0.93 if self.plausible_cut else 0.5)
+        return explained * (1.03 if self.shape.upright else 1.0)
 
     @property
     def cut(self) -> bool:
@@ -89,28 +93,35 @@ class Candidate:
         return 1 / (1 + exp(-logit))
 
 
-def best_either_way_up(levels: Iterable[Evidence], turned: Iterable[Evidence]) -> Candidate:
+def best_either_way_up(
+    levels: Iterable[Evidence], turned: Iterable[Evidence], log_odds: Plane | None = None
+) -> Candidate:
     """The best candidate, with its apex at the top or, where that is not sure and the other one is, below.
 
-    `turned`: the same levels of the picture upside down, asked for only then.
+    Args:
+        levels: the evidence, the finest first.
+        turned: the same levels of the picture upside down, asked for only then.
+        log_odds: (h, w) of each pixel's lying inside, in another clue's eyes; of any size.
     """
-    best = best_candidate(levels)
+    best = best_candidate(levels, log_odds)
     if best.quality >= _RIGHT_WAY_UP:
         return best
-    other = best_candidate(turned)
+    other = best_candidate(turned, None if log_odds is None else np.ascontiguousarray(log_odds[::-1]))
     if other.shape.opening_rad <= _FAN_RAD or other.score <= 1.1 * best.score:
         return best
     height = other.evidence.weight.shape[0]
     return replace(other, shape=other.shape.upside_down(height), evidence=other.evidence.upside_down())
 
 
-def best_candidate(levels: Iterable[Evidence]) -> Candidate:
+def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) -> Candidate:
     """The candidate that edges and evidence support best, among levels of sensitivity, the finest first.
 
     Levels are taken one at a time, and no more once a candidate of the second or a later one is sure.
     """
     candidates: list[Candidate] = []
     reference, everywhere = None, False
+    chance = None if log_odds is None else probability(log_odds)
+    likely = None if log_odds is None else most_likely(log_odds)
     for number, evidence in enumerate(levels):
         small = np.asarray(at_most(evidence.weight, _JUDGED_PX), np.float32)
         if reference is None:
@@ -119,15 +130,19 @@ def best_candidate(levels: Iterable[Evidence]) -> Candidate:
             else:
                 everywhere = True
         planes = (small,) if reference is None else (small, reference)
-        for rough in search(evidence.weight):
+        roughs = search(evidence.weight)
+        if likely is not None:
+            height, width = evidence.weight.shape
+            roughs.append(likely.shape.scaled(width / chance.shape[1], height / chance.shape[0]))
+        for rough in roughs:
             fine = refine(rough, evidence.response)
             if not evidence.static:
                 fine = settle(fine, evidence.alive, evidence.surely)
-            first, second = _judged(fine, evidence, planes), _judged(rough, evidence, planes)
+            first, second = _judged(fine, evidence, planes, chance), _judged(rough, evidence, planes, chance)
             # Refining moves onto edges; where it loses evidence it moved onto the wrong ones.
             kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
             candidates += [first] if kept else [first, second]
-        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes))
+        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes, chance))
         # Where echoes are everywhere, only an outline that shows much of itself beats the whole frame.
         if everywhere:
             candidates = [c for c in candidates if c.seen >= _LEAST_SEEN or c.whole]
@@ -137,10 +152,16 @@ def best_candidate(levels: Iterable[Evidence]) -> Candidate:
     return replace(best, shape=named(best.shape))
 
 
-def _judged(shape: SectorGeometry, evidence: Evidence, planes: tuple[Plane, ...]) -> Candidate:
+def _judged(
+    shape: SectorGeometry, evidence: Evidence, planes: tuple[Plane, ...], chance: Plane | None
+) -> Candidate:
     """`planes`: the weight, small, of its own level and maybe of another."""
-    size, small = evidence.weight.shape, planes[0].shape
-    sector = shape.scaled(small[1] / size[1], small[0] / size[0]).rasterise(small)
+    size = evidence.weight.shape
+
+    def drawn(at: tuple[int, ...]) -> NDArray[np.bool_]:
+        return shape.scaled(at[1] / size[1], at[0] / size[0]).rasterise((at[0], at[1]))
+
+    sector = drawn(planes[0].shape)
     found = edges(shape, evidence.response, max(3, round(0.01 * max(size))))
     n, cuts = len(found.side), found.side >= LEFT_CUT
     gathered = min(
@@ -155,4 +176,5 @@ def _judged(shape: SectorGeometry, evidence: Evidence, planes: tuple[Plane, ...]
         float((found.contrast_here[cuts] > 0.5).mean()) if cuts.any() else 1.0,
         n,
         gathered,
+        1.0 if chance is None else expected_iou(drawn(chance.shape), chance),
     )
