@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.reading import animations
+from sectoraug.reading.clips import FAMILIES
 from sectoraug.reading.stills import decode_image
 
-STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+STILLS = FAMILIES["images"]
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -28,7 +29,7 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
         moves = animations.is_animated(file)
     if moves:
         return animations.open_clip(path)
-    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff", ".webp") else 1
+    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
     if pages > 1:
         return pages, _pages(path, pages)
     return 1, (_without_alpha(decode_image(file)) for file in (path,))

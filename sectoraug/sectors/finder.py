@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
 from sectoraug.sectors.clues.echoes import levels
 from sectoraug.sectors.clues.halo import cleaned
@@ -29,7 +30,13 @@ IMAGE_METHODS = ("net", "intensity")
 
 
 def sector_from_clip(
-    frames: Iterable[Any], method: str = "fan", *, level: float = 0.5, opening_px: int = 5, parts: str = "one"
+    frames: Iterable[Any],
+    method: str = "fan",
+    *,
+    level: float = 0.5,
+    opening_px: int = 5,
+    parts: str = "one",
+    regions: Sequence[Region] = (),
 ) -> SectorEstimate:
     """Find the sector of a clip in one pass over its frames, in memory that does not grow with them.
 
@@ -44,6 +51,8 @@ def sector_from_clip(
         parts: for "fan": "one" refuses a clip whose sector changes midway, as where depth is turned;
             "longest" takes its longest part. Up to one frame in ten that shows something else (flash,
             blank, title) is left out. `note` says so.
+        regions: for "fan", what `read_regions` found in the file's header: one more clue, never believed
+            unchecked.
 
     Returns:
         The estimate. For the recipes `geometry` is None and `quality` the share of the hull that moved.
@@ -64,16 +73,18 @@ def sector_from_clip(
     checks.choice(parts, PARTS, "parts")
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
-    return sector_of_group(chosen(groups_of_clip(frames), parts))
+    return sector_of_group(chosen(groups_of_clip(frames), parts), regions)
 
 
-def sector_of_group(group: Group) -> SectorEstimate:
+def sector_of_group(group: Group, regions: Sequence[Region] = ()) -> SectorEstimate:
     """The sector of frames that show one; errors as of `sector_from_clip`."""
-    found = _decide(group.statistics, ask_net=True)
+    found = _decide(group.statistics, regions, ask_net=True)
     return replace(found, note=joined(found.note, group.note))
 
 
-def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimate:
+def sector_from_image(
+    frame: NDArray[Any], method: str = "net", *, regions: Sequence[Region] = ()
+) -> SectorEstimate:
     """Find the sector of a still.
 
     A still tells less than a clip: bright text and echoes look alike, so `quality` is lower, and more
@@ -81,8 +92,10 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
 
     Args:
         frame: (H, W) or (H, W, 3) uint8.
-        method: "net" asks the small network that comes with the package (a U-Net; `geometry` is None),
+        method: "net" asks the small network that comes with the package (a U-Net) and fits an outline to
+            what it sees; where none explains that, `geometry` is None and the quality lower;
             "intensity" fits an outline to brightness and texture.
+        regions: for "net", as of `sector_from_clip`.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
@@ -101,15 +114,17 @@ def sector_from_image(frame: NDArray[Any], method: str = "net") -> SectorEstimat
     clip = clip_statistics([frame])
     small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
-    return sector_of_still(clip, small, "it is a still")
+    return sector_of_still(clip, small, looked_at(small, regions), "it is a still")
 
 
-def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
+def _decide(
+    clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool
+) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
     seen = clip.shrunk(FIT_PX)
     refusals.refuse_noise(seen)
     small = cleaned(seen)
-    looked = looked_at(seen) if ask_net else None
+    looked = looked_at(seen, regions) if ask_net else None
     best = best_either_way_up(
         levels(small), levels(small.upside_down()), None if looked is None else looked.log_odds
     )
@@ -118,8 +133,8 @@ def _decide(clip: ClipStatistics, *, ask_net: bool) -> SectorEstimate:
     size, static = clip.mean.shape, best.evidence.static
     shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
-    if ask_net and static:
-        return sector_of_still(clip, seen, why)
+    if looked is not None and static:
+        return sector_of_still(clip, seen, looked, why)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)

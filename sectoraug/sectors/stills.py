@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import exp, log
 from typing import NamedTuple
 
@@ -9,17 +10,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
+from sectoraug.sectors.clues.echoes import weigh
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.oddities import doppler
+from sectoraug.sectors.clues.regions import outside
+from sectoraug.sectors.clues.regions import single as single_by
 from sectoraug.sectors.estimate import SectorEstimate, note_on
+from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
 from sectoraug.sectors.rim import without_overlay
 
-_LOOK_PX = 256  # the network's own resolution
+_LOOK_PX = 384  # longer side on which outlines are fitted to it
 _WHOLE = 0.985  # share of the frame from which on a sector is the frame
 _UNEXPLAINED = 0.06  # expected IoU that an outline may cost
+_PRECISION = 0.012  # of the longer side: how far off an edge the network's may lie
+_ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
+_LEVEL = 0.05, 3.0  # grey levels of motion and brightness
 _SLOPE, _BIAS = 1.75, -3.76
 _FREE_FORM = -1.5
 
@@ -33,24 +42,24 @@ class Look(NamedTuple):
     """0..1: the probability of one sector."""
 
 
-def sector_of_still(clip: ClipStatistics, small: ClipStatistics, why: str) -> SectorEstimate:
-    """Find the sector of a clip's last sample.
+def sector_of_still(clip: ClipStatistics, small: ClipStatistics, look: Look, why: str) -> SectorEstimate:
+    """Decide on what the network sees.
 
     Args:
-        clip: its statistics.
+        clip: statistics of a still, or of a clip in which nothing moves.
         small: the same, shrunk.
+        look: what the network makes of it.
         why: why the network is asked, for the note.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
     """
     refusals.refuse_blank(small)
-    seen = _seen(small.samples[-1][1])
-    log_odds = at_most(seen.log_odds, _LOOK_PX)
+    log_odds = look.log_odds
     chance = probability(log_odds)
     free = largest(log_odds > 0)
     refusals.refuse_unseen(free)
-    refusals.refuse_several(seen.single)
+    refusals.refuse_several(look.single)
     shape, expected = None, expected_iou(free, chance)
     fitted = most_likely(log_odds)
     if fitted is not None and fitted.expected_iou > expected - _UNEXPLAINED:
@@ -58,32 +67,33 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, why: str) -> Se
     quality = quality_of(expected, free_form=shape is None)
     refusals.refuse_unsure(quality)
     size = clip.mean.shape
-    sector = _drawn(shape, log_odds.shape, seen.log_odds, size)
+    if shape is None:
+        seen = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
+        sector = largest(np.asarray(seen > 0))
+    else:
+        shape = _snapped(shape, log_odds.shape, small)
+        shape = shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+        sector = shape.rasterise(size)
     whole = bool(sector.mean() >= _WHOLE)
     if whole:
         shape = SectorGeometry.whole_frame(size)
         sector = shape.rasterise(size)
-    elif shape is not None:
-        shape = shape.scaled(size[1] / log_odds.shape[1], size[0] / log_odds.shape[0])
     sector = without_overlay(sector, clip, moves=False)
     coloured = doppler(small, at_most(sector.view(np.uint8), max(small.mean.shape)) > 0)
     note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
     return SectorEstimate(sector, shape, round(quality, 4), note)
 
 
-def looked_at(small: ClipStatistics) -> Look:
-    """What the network makes of a clip, from frames at its start, middle and end."""
-    samples = small.samples
-    chosen = sorted({0, len(samples) // 2, len(samples) - 1})
-    seen = [_seen(samples[k][1]) for k in chosen]
-    log_odds = np.mean([at_most(one.log_odds, _LOOK_PX) for one in seen], 0)
-    return Look(log_odds.astype(np.float32), float(np.mean([one.single for one in seen])))
-
-
-def _seen(frame: NDArray[np.uint8]) -> Look:
+def looked_at(small: ClipStatistics, regions: Sequence[Region] = ()) -> Look:
+    """What the network makes of frames at a clip's start, middle and end, and what its header adds."""
     from sectoraug.sectors.clues.net import seen_by_net  # imports torch
 
-    return Look(*seen_by_net(frame))
+    refusals.refuse_blank(small)
+    samples, size = small.samples, small.mean.shape
+    seen = [seen_by_net(samples[k][1]) for k in sorted({0, len(samples) // 2, len(samples) - 1})]
+    log_odds = np.mean([one.log_odds for one in seen], 0) + outside(regions, (size[0], size[1]))
+    single = np.mean([one.single for one in seen]) + single_by(regions, (size[0], size[1]))
+    return Look(at_most(log_odds.astype(np.float32), _LOOK_PX), 1 / (1 + exp(-single)))
 
 
 def quality_of(expected: float, *, free_form: bool = False) -> float:
@@ -100,15 +110,10 @@ def quality_of(expected: float, *, free_form: bool = False) -> float:
     return 1 / (1 + exp(-(_SLOPE * log(share / (1 - share)) + _BIAS + _FREE_FORM * free_form)))
 
 
-def _drawn(
-    shape: SectorGeometry | None,
-    fitted_at: tuple[int, ...],
-    log_odds: NDArray[np.float32],
-    size: tuple[int, ...],
-) -> NDArray[np.bool_]:
-    """The sector at a picture's own size, from an outline or as the network sees it."""
-    if shape is None:
-        seen = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
-        return largest(np.asarray(seen > 0))
-    height, width = size
-    return shape.scaled(width / fitted_at[1], height / fitted_at[0]).rasterise((height, width))
+def _snapped(shape: SectorGeometry, fitted_at: tuple[int, ...], small: ClipStatistics) -> SectorGeometry:
+    """The outline at a picture's size, moved onto edges that lie within the network's precision."""
+    size = small.mean.shape
+    shape = shape.scaled(size[1] / fitted_at[1], size[0] / fitted_at[0])
+    moved = refine(shape, weigh(small, *_LEVEL).response, (_PRECISION,))
+    a, b = shape.rasterise(size), moved.rasterise(size)
+    return moved if (a & b).sum() > _ALIKE * (a | b).sum() else shape

@@ -27,7 +27,7 @@ class Seen(NamedTuple):
     log_odds: NDArray[np.float32]
     """(H, W): above 0 inside the sector, in nepers."""
     single: float
-    """0..1: the probability that the frame shows one sector, so neither several nor a strip."""
+    """Log-odds of the frame's showing one sector, so neither several nor a strip."""
 
 
 def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
@@ -69,10 +69,10 @@ def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
-    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the probability of one sector."""
+    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the log-odds of one sector."""
     with torch.inference_mode():
         answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
-    return answer.inside[0, 0].numpy(), float(answer.single.sigmoid())
+    return answer.inside[0, 0].numpy(), float(answer.single)
 
 
 def _enlarged(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:

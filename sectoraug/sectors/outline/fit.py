@@ -31,10 +31,12 @@ def named(shape: SectorGeometry) -> SectorGeometry:
     return replace(shape, kind="phased" if top < 0.12 * bottom and not unseen else "curved")
 
 
-def refine(shape: SectorGeometry, response: Plane) -> SectorGeometry:
-    """Move an outline onto the steps of the response (H, W), in ever smaller steps."""
+def refine(
+    shape: SectorGeometry, response: Plane, reaches: tuple[float, ...] = (0.06, 0.03, 0.015)
+) -> SectorGeometry:
+    """Move an outline onto the steps of the response (H, W), looked for within these shares of its size."""
     unit = max(response.shape)
-    for share in (0.06, 0.03, 0.015):
+    for share in reaches:
         reach_px = max(3, round(share * unit))
         shape = _moved(shape, edges(shape, response, reach_px), reach_px)
     return shape

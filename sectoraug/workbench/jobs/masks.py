@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.reading.clips import open_clip
+from sectoraug.reading.regions import Region, read_regions
 from sectoraug.reading.stills import read_sector
 from sectoraug.sectors.estimate import joined
 from sectoraug.sectors.finder import sector_of_group
@@ -45,10 +46,12 @@ class FindSector:
         found: list[_Found]
         if drawn is not None:
             found = [(None, _drawn_sector(drawn, counted))]
-        elif self.parts == "one":
-            found = [(None, sa.sector_from_clip(counted))]
         else:
-            found = [(group.runs, _sector_or_why(group)) for group in groups_of_clip(counted)]
+            regions = read_regions(source.path)
+            if self.parts == "one":
+                found = [(None, sa.sector_from_clip(counted, regions=regions))]
+            else:
+                found = [(group.runs, _sector_or_why(group, regions)) for group in groups_of_clip(counted)]
         count = (
             "" if promised in (None, counted.n) else f"{counted.n} frames where the header says {promised}"
         )
@@ -75,9 +78,9 @@ _Found = tuple[list[list[int]] | None, sa.SectorEstimate | str]
 """The spans of a part, and its sector or why there is none."""
 
 
-def _sector_or_why(group: Group) -> sa.SectorEstimate | str:
+def _sector_or_why(group: Group, regions: tuple[Region, ...]) -> sa.SectorEstimate | str:
     try:
-        return sector_of_group(group)
+        return sector_of_group(group, regions)
     except sa.SectorNotFound as error:
         if group.runs is None:
             raise
