@@ -1,4 +1,4 @@
-"""How well sectors are found on stills of a source that nothing here was made with or looked at beside: MMOTU.
+"""How well sectors are found on stills of a source that nothing was made with or looked at beside: MMOTU.
 
     python benchmarks/score_unseen.py [--sheet PNG] [--write]
 
@@ -91,7 +91,9 @@ def on_all(folder: Path, sheet: Path | None) -> dict[str, Any]:
 
 def tile(frame: np.ndarray, found: sa.SectorEstimate | str) -> np.ndarray:
     """A still with its outline in green; red all around where it was refused."""
-    picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
+    picture = (
+        cv2.cvtColor(frame, cv2.COLOR_RGB2BGR) if frame.ndim == 3 else cv2.cvtColor(frame, cv2.COLOR_GRAY2BGR)
+    )
     if isinstance(found, str):
         picture = cv2.rectangle(picture, (2, 2), (picture.shape[1] - 3, picture.shape[0] - 3), (0, 0, 255), 6)
     else:

@@ -17,7 +17,7 @@ Point = tuple[int, int]
 
 
 def draw_along(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
-    """Rulers along sides, ticks and guides across them, the marker beside the apex, frames, ECGs on the arc."""
+    """Rulers along sides, ticks and guides across them, markers beside the apex, frames, ECGs."""
     for _ in range(rng.integers(1, 4)):
         ALONG[rng.integers(len(ALONG))](rng, screen, shape)
 
@@ -157,7 +157,9 @@ def _colour_box(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
     lean = int(rng.normal(0, 30))
     corners = np.array([(x0 + lean, y0), (x1 + lean, y0), (x1, y1), (x0, y1)], np.int32)
     box = cv2.fillPoly(np.zeros(screen.shape, np.uint8), [corners], 1)
-    blobs = cv2.resize(rng.random((9, 9)).astype(np.float32), screen.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    blobs = cv2.resize(
+        rng.random((9, 9)).astype(np.float32), screen.shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
     filled = (blobs > rng.uniform(0.4, 0.9)) & (box > 0)
     screen[filled] = (blobs[filled].clip(0, 1) * rng.integers(60, 220)).astype(np.uint8)
     cv2.polylines(screen, [corners], True, int(rng.integers(100, 256)), 1)
@@ -182,5 +184,15 @@ def _body_mark(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
     cv2.line(screen, (x, y), end, 255, 2)
 
 
-ALONG = (_ruler_along, _ruler_along, _ticks_beside, _text_across, _guide, _marker, _framed, _ecg_on_arc, _focus)
+ALONG = (
+    _ruler_along,
+    _ruler_along,
+    _ticks_beside,
+    _text_across,
+    _guide,
+    _marker,
+    _framed,
+    _ecg_on_arc,
+    _focus,
+)
 INSIDE = (_caliper, _label, _dots, _colour_box, _covered, _body_mark)

@@ -1,4 +1,4 @@
-"""Made-up screens of ultrasound scanners with one sector, or with several, as a camera or grabber has them."""
+"""Made-up screens of ultrasound scanners with one sector, or with several, as grabbers give them."""
 
 from __future__ import annotations
 

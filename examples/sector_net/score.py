@@ -1,6 +1,6 @@
 """Score the finder on real pictures, each by a network that saw no picture of its source.
 
-    python examples/sector_net/score.py FOLDER [FOLDER ...]        # after train.py --real with the same folders
+    python examples/sector_net/score.py FOLDER [FOLDER ...]      # after train.py --real with these
 
 Stills and clips go through `sector_from_image` and `sector_from_clip` as anybody's would, with the network
 of the fold that left their source out. Clips are scored as stills, too: three frames of each. What was
@@ -88,7 +88,9 @@ def reliability(rows: list[Row]) -> str:
         here = iou[(quality >= low) & (quality < high)]
         name = "refused" if high == 0.001 else f"{max(low, 0.15):g} to {min(high, 1):g}"
         if len(here):
-            lines.append(f"| {name} | {len(here)} | {np.mean(here >= GOOD):.0%} | {np.mean(here < BAD):.0%} |")
+            lines.append(
+                f"| {name} | {len(here)} | {np.mean(here >= GOOD):.0%} | {np.mean(here < BAD):.0%} |"
+            )
     good = iou >= GOOD
     if good.any() and not good.all():
         lines.append(f"\nArea under the ROC curve {roc_auc_score(good, quality):.3f}.")

@@ -49,10 +49,7 @@ def strip(rng: Rng, size: Size) -> Areas:
     left = 0
     if top == 0 and rng.random() < 0.4:  # beside
         left = round(width * rng.uniform(0.2, 0.5))
-    if top > 0.15 * height:
-        small = top, round(width * rng.uniform(0.4, 1))
-    else:
-        small = height, max(left, 1)
+    small = (top, round(width * rng.uniform(0.4, 1))) if top > 0.15 * height else (height, max(left, 1))
     if min(small) > 60:
         seen, inside = view(rng, small)
         off = int(rng.integers(0, width - small[1] + 1)) if top else 0

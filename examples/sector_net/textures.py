@@ -55,7 +55,9 @@ def _darkness(rng: Rng, grid: Size) -> Plane:
     if rng.random() < 0.2:  # the near field
         dark += rng.uniform(1, 7) * np.exp(-((depth / rng.uniform(0.03, 0.25)) ** 2))
     if rng.random() < 0.3:  # far corners
-        sides = np.abs(beam) ** rng.uniform(1, 6) * rng.choice([0, 1], 2, p=[0.25, 0.75])[(beam > 0).astype(int)]
+        sides = (
+            np.abs(beam) ** rng.uniform(1, 6) * rng.choice([0, 1], 2, p=[0.25, 0.75])[(beam > 0).astype(int)]
+        )
         dark += rng.uniform(1, 8) * sides * depth ** rng.uniform(0.5, 3)
     if rng.random() < 0.5:  # shadows, or probes without contact at the sides
         beams = smooth(rng, (1, grid[1]), 1, int(rng.integers(3, 12))) > rng.uniform(0.2, 1.5)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
@@ -117,9 +116,7 @@ def sector_from_image(
     return sector_of_still(clip, small, looked_at(small, regions), "it is a still")
 
 
-def _decide(
-    clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool
-) -> SectorEstimate:
+def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
     seen = clip.shrunk(FIT_PX)
     refusals.refuse_noise(seen)

@@ -14,6 +14,7 @@ SMALLEST = 0.04  # share of the frame that a sector must cover
 UNSURE = 0.15  # estimates of a lower quality are not given
 _UNSURE_WHOLE = 0.3  # the same of a whole frame
 _SINGLE = 0.5  # the probability of one sector
+_GUESS = 0.02  # quality under which what the network sees is hardly more than a guess
 
 
 def refuse_noise(clip: ClipStatistics) -> None:
@@ -65,15 +66,15 @@ def refuse_several(single: float) -> None:
     """Refuse what is more likely to be several views, or a strip, than one sector."""
     if single < _SINGLE:
         raise SectorNotFound(
-            "the network sees several views or a strip, as in dual views and above M-mode or spectral strips; "
-            "expected one sector: crop to one, or draw it by hand."
+            "the network sees several views or a strip, as in dual views and above M-mode or spectral "
+            "strips; expected one sector: crop to one, or draw it by hand."
         )
 
 
 def refuse_unsure(quality: float) -> None:
     """Refuse what is hardly more than a guess."""
-    if quality < UNSURE:
+    if quality < _GUESS:
         raise SectorNotFound(
             f"the network is unsure of this sector, with a quality of {quality:.2f}; expected at least "
-            f"{UNSURE}: draw it by hand."
+            f"{_GUESS}: draw it by hand."
         )

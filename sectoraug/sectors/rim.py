@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics
 
+_STROKE, _STROKE_LEVEL = 0.02, 30  # of the longer side; grey levels above what is around
+_MOSTLY, _LEAST_PX = 0.3, 3  # share of a stroke that lies outside, and how much of it
+
 
 def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
     """Take burned-in pixels off a sector's rim.
@@ -44,7 +47,19 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
         if np.array_equal(grown, burned):
             break
         burned = grown
-    return sector & ~burned
+    return sector & ~burned if moves else sector & ~burned & ~_crossing(sector, clip.brightest)
+
+
+def _crossing(sector: NDArray[np.bool_], grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Thin bright strokes that reach into a sector from outside, as text, rulers and curves do."""
+    side = max(5, round(_STROKE * max(sector.shape))) | 1
+    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8)) > _STROKE_LEVEL
+    count, labels, sizes, _ = cv2.connectedComponentsWithStats(thin.view(np.uint8), connectivity=8)
+    beyond = np.bincount(labels.ravel(), ~sector.ravel(), count)
+    crossing = (beyond >= _MOSTLY * sizes[:, cv2.CC_STAT_AREA]) & (beyond >= _LEAST_PX)
+    crossing[0] = False
+    widened = cv2.dilate(crossing[labels].view(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(widened > 0, np.bool_)
 
 
 def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:

@@ -23,13 +23,13 @@ from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
 from sectoraug.sectors.rim import without_overlay
 
-_LOOK_PX = 384  # longer side on which outlines are fitted to it
+_LOOK_PX = 256  # longer side on which outlines are fitted to it
 _WHOLE = 0.985  # share of the frame from which on a sector is the frame
 _UNEXPLAINED = 0.06  # expected IoU that an outline may cost
 _PRECISION = 0.012  # of the longer side: how far off an edge the network's may lie
 _ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
 _LEVEL = 0.05, 3.0  # grey levels of motion and brightness
-_SLOPE, _BIAS = 1.75, -3.76
+_SLOPE, _BIAS = 1.85, -3.58
 _FREE_FORM = -1.5
 
 
@@ -85,15 +85,15 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, look: Look, why
 
 
 def looked_at(small: ClipStatistics, regions: Sequence[Region] = ()) -> Look:
-    """What the network makes of frames at a clip's start, middle and end, and what its header adds."""
+    """What the network makes of a frame from a clip's middle, and what its header adds."""
     from sectoraug.sectors.clues.net import seen_by_net  # imports torch
 
     refusals.refuse_blank(small)
-    samples, size = small.samples, small.mean.shape
-    seen = [seen_by_net(samples[k][1]) for k in sorted({0, len(samples) // 2, len(samples) - 1})]
-    log_odds = np.mean([one.log_odds for one in seen], 0) + outside(regions, (size[0], size[1]))
-    single = np.mean([one.single for one in seen]) + single_by(regions, (size[0], size[1]))
-    return Look(at_most(log_odds.astype(np.float32), _LOOK_PX), 1 / (1 + exp(-single)))
+    height, width = small.mean.shape
+    seen = seen_by_net(small.samples[len(small.samples) // 2][1])
+    log_odds = seen.log_odds + outside(regions, (height, width))
+    single = seen.single + single_by(regions, (height, width))
+    return Look(at_most(log_odds, _LOOK_PX), 1 / (1 + exp(-single)))
 
 
 def quality_of(expected: float, *, free_form: bool = False) -> float:
@@ -112,8 +112,8 @@ def quality_of(expected: float, *, free_form: bool = False) -> float:
 
 def _snapped(shape: SectorGeometry, fitted_at: tuple[int, ...], small: ClipStatistics) -> SectorGeometry:
     """The outline at a picture's size, moved onto edges that lie within the network's precision."""
-    size = small.mean.shape
-    shape = shape.scaled(size[1] / fitted_at[1], size[0] / fitted_at[0])
+    (height, width), (rows, columns) = small.mean.shape, fitted_at
+    shape = shape.scaled(width / columns, height / rows)
     moved = refine(shape, weigh(small, *_LEVEL).response, (_PRECISION,))
-    a, b = shape.rasterise(size), moved.rasterise(size)
+    a, b = (one.scaled(columns / width, rows / height).rasterise((rows, columns)) for one in (shape, moved))
     return moved if (a & b).sum() > _ALIKE * (a | b).sum() else shape

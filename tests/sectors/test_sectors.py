@@ -267,7 +267,7 @@ def test_a_doppler_box_is_named_and_does_not_become_the_sector() -> None:
 @pytest.mark.parametrize(
     ("frames", "error", "said"),
     [
-        (np.zeros((4, *SIZE), np.uint8), sa.SectorNotFound, "the picture is empty"),
+        (np.zeros((4, *SIZE), np.uint8), sa.SectorNotFound, "all pixels are alike"),
         (np.zeros(SIZE, np.uint8), ValueError, "use sector_from_image"),
         ([], ValueError, "frames is empty"),
         (np.zeros((2, 8, 8), np.float32), TypeError, "expected uint8"),

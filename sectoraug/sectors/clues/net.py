@@ -16,9 +16,8 @@ from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
 
 WEIGHTS = "sector_net.safetensors"
-_MARGIN = 0.12  # of the sector, left around it by the second look
+_MARGIN = 0.2  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
-_SURELY_OUTSIDE = -8.0  # log-odds beyond the second look
 
 
 class Seen(NamedTuple):
@@ -47,8 +46,8 @@ def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
         return Seen(_enlarged(logits, grey.shape), single)
     rows, columns = around
     close = grey[rows, columns]
-    log_odds = np.full(grey.shape, _SURELY_OUTSIDE, np.float32)
-    log_odds[rows, columns] = _enlarged(_look(close, model)[0], close.shape)
+    log_odds = _enlarged(logits, grey.shape)
+    log_odds[rows, columns] = (log_odds[rows, columns] + _enlarged(_look(close, model)[0], close.shape)) / 2
     return Seen(log_odds, single)
 
 

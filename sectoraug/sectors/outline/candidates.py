@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import exp
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,12 +21,13 @@ from sectoraug.sectors.outline.settle import settle
 
 Plane = NDArray[np.float32]
 
-_NO_EDGE = 0.4  # the contrast that a whole frame counts as having: edges must do better
+_NO_EDGE = 0.6  # the contrast that an outline counts as having where it is the border of the image
+_TRUST = 2  # the power to which another clue's expected IoU counts
 _EVERYWHERE = 0.97  # share of the frame: evidence that covers it all tells no outline from another
 _LEAST_SEEN = 24
 _FAN_RAD = 0.5  # opening from which on an outline has a right way up
 _RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
-_JUDGED_PX = 240  # longer side of the planes on which evidence is summed
+_JUDGED_PX = 160  # longer side of the planes on which evidence is summed
 _SURE = 0.8  # quality from which on the third level is not tried
 
 
@@ -52,7 +54,7 @@ class Candidate:
     @property
     def score(self) -> float:
         """What the best candidate has most of; between equals the simpler shape wins."""
-        explained = self.contrast * self.gathered * self.expected_iou
+        explained = self.contrast * self.gathered * self.expected_iou**_TRUST
         if self.cut:
             return explained * (0.93 if self.plausible_cut else 0.5)
         return explained * (1.03 if self.shape.upright else 1.0)
@@ -120,8 +122,8 @@ def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) ->
     """
     candidates: list[Candidate] = []
     reference, everywhere = None, False
-    chance = None if log_odds is None else probability(log_odds)
     likely = None if log_odds is None else most_likely(log_odds)
+    chance = None if log_odds is None else probability(at_most(log_odds, _JUDGED_PX))
     for number, evidence in enumerate(levels):
         small = np.asarray(at_most(evidence.weight, _JUDGED_PX), np.float32)
         if reference is None:
@@ -131,9 +133,9 @@ def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) ->
                 everywhere = True
         planes = (small,) if reference is None else (small, reference)
         roughs = search(evidence.weight)
-        if likely is not None:
+        if log_odds is not None and likely is not None:
             height, width = evidence.weight.shape
-            roughs.append(likely.shape.scaled(width / chance.shape[1], height / chance.shape[0]))
+            roughs.append(likely.shape.scaled(width / log_odds.shape[1], height / log_odds.shape[0]))
         for rough in roughs:
             fine = refine(rough, evidence.response)
             if not evidence.static:
@@ -142,7 +144,9 @@ def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) ->
             # Refining moves onto edges; where it loses evidence it moved onto the wrong ones.
             kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
             candidates += [first] if kept else [first, second]
-        candidates.append(_judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes, chance))
+        candidates.append(
+            _judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes, chance)
+        )
         # Where echoes are everywhere, only an outline that shows much of itself beats the whole frame.
         if everywhere:
             candidates = [c for c in candidates if c.seen >= _LEAST_SEEN or c.whole]
@@ -171,10 +175,24 @@ def _judged(
     return Candidate(
         shape,
         evidence,
-        float(found.contrast_here.mean()) if n else _NO_EDGE,
+        _contrast(found.contrast_here, sector, planes[0] > 0),
         float((found.contrast_here > 0.5).mean()) if n else _NO_EDGE,
         float((found.contrast_here[cuts] > 0.5).mean()) if cuts.any() else 1.0,
         n,
         gathered,
         1.0 if chance is None else expected_iou(drawn(chance.shape), chance),
     )
+
+
+def _contrast(visible: NDArray[np.float64], sector: NDArray[np.bool_], echoes: NDArray[np.bool_]) -> float:
+    """The mean along a sector's outline; where that is the image's border, echoes count as _NO_EDGE."""
+    inner = cv2.erode(
+        sector.view(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1
+    )
+    n_visible = int((sector & (inner == 0)).sum())
+    alive = cv2.morphologyEx(echoes.view(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
+    ends = ((0, slice(None)), (-1, slice(None)), (slice(None), 0), (slice(None), -1))
+    n_border = sum(int(sector[end].sum()) for end in ends)
+    n_alive = sum(int((sector[end] & alive[end]).sum()) for end in ends)
+    seen = float(visible.mean()) if len(visible) else 0.0
+    return (seen * n_visible + _NO_EDGE * n_alive) / max(n_visible + n_border, 1)

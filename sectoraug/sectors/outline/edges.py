@@ -46,7 +46,12 @@ class Edges(NamedTuple):
 
 
 def along(
-    shape: SectorGeometry, size: tuple[int, ...], samples: int, *, visible: bool = True, only: int | None = None
+    shape: SectorGeometry,
+    size: tuple[int, ...],
+    samples: int,
+    *,
+    visible: bool = True,
+    only: int | None = None,
 ) -> Samples:
     """Points on all that bounds the sector inside the image, or on one side, and outward normals.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.sectors.clues.motion import at_most
+from sectoraug.sectors.outline.edges import edges
 from sectoraug.sectors.outline.fit import named, refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.search import search
@@ -18,7 +19,10 @@ Plane = NDArray[np.float32]
 _SURE = 4.0  # log-odds from which on a pixel counts no more
 # What an outline must explain more than a simpler one, as IoU: sides that differ, straight cuts.
 _LOPSIDED, _CUT = 0.003, 0.01
-_MOST_OFF = 0.5
+_EDGES = 0.15  # what a contrast of 1 all along an outline is worth, as IoU
+_NO_EDGE = 0.6  # the contrast that a whole frame counts as having
+_REACH_PX = 4
+_JUDGED_PX = 160  # longer side on which candidates are compared
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Likely:
 
 
 def most_likely(log_odds: Plane) -> Likely | None:
-    """The outline with the highest expected IoU; between nearly equals the simpler one.
+    """The outline with the highest expected IoU; between nearly equals the clearer and the simpler one.
 
     Args:
         log_odds: (H, W), above 0 inside.
@@ -43,9 +47,14 @@ def most_likely(log_odds: Plane) -> Likely | None:
     candidates = [whole]
     for rough in search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE)):
         candidates += [rough, refine(rough, chance)]
-    judged = [Likely(shape, expected_iou(shape.rasterise(chance.shape), chance)) for shape in candidates]
-    best = max(judged, key=lambda one: one.expected_iou - _cost(one.shape, log_odds.shape))
-    return replace(best, shape=named(best.shape))
+    small = at_most(chance, _JUDGED_PX)
+    share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
+
+    def value(shape: SectorGeometry) -> float:
+        return expected_iou(shape.scaled(*share).rasterise(small.shape), small) + _worth(shape, chance)
+
+    best = max(candidates, key=value)
+    return Likely(named(best), expected_iou(best.rasterise(chance.shape), chance))
 
 
 def probability(log_odds: Plane) -> Plane:
@@ -69,10 +78,13 @@ def largest(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return filled.view(np.bool_)
 
 
-def _cost(shape: SectorGeometry, size: tuple[Any, ...]) -> float:
+def _worth(shape: SectorGeometry, chance: Plane) -> float:
+    """What speaks for an outline beside its expected IoU: that it runs along edges, and is simple."""
+    found = edges(shape, chance, _REACH_PX)
+    contrast = float(found.contrast_here.mean()) if len(found.side) else _NO_EDGE
     if shape.apex_px is None:
-        return 0.0
+        return _EDGES * contrast
     left, top, right, bottom = shape.box_px
-    height, width = size
-    cut = max(left, top, width - 1 - right, height - 1 - bottom) > _MOST_OFF
-    return _CUT * cut + _LOPSIDED * (not shape.upright)
+    height, width = chance.shape
+    cut = bool(max(left, top, width - 1 - right, height - 1 - bottom) > 0.5)
+    return _EDGES * contrast - _CUT * cut - _LOPSIDED * (not shape.upright)

@@ -78,7 +78,7 @@ def best_segments(evidence: NDArray[np.float32], apexes: Floats, *, upright: boo
     value, cost = np.zeros(n_apexes), end_cost(evidence)
     for _ in range(_ROUNDS):
         seen = ((ring >= low[:, None]) & (ring <= high[:, None])).ravel() * weights
-        sums = np.bincount(of_beam, seen, n_apexes * n_beams).reshape(n_apexes, n_beams)
+        sums = _summed(of_beam, seen, (n_apexes, n_beams))
         if upright:  # from the middle beam outwards, both sides at once
             half = np.cumsum(sums[:, _BEAMS:] + sums[:, _BEAMS::-1], 1)
             away = np.argmax(half, 1)
@@ -86,8 +86,12 @@ def best_segments(evidence: NDArray[np.float32], apexes: Floats, *, upright: boo
         else:
             _, first, last = best_runs(sums)
         seen = ((beam >= first[:, None]) & (beam <= last[:, None])).ravel() * weights
-        sums = np.bincount(of_ring, seen, n_apexes * n_rings).reshape(n_apexes, n_rings)
+        sums = _summed(of_ring, seen, (n_apexes, n_rings))
         value, low, high = best_runs(sums, cost)
     radii = np.stack([np.maximum(low - 0.5, 0), high + 0.5], 1) + nearest
     angles = (np.stack([first - 0.5, last + 0.5], 1) - _BEAMS) * step
     return Segments(value, radii, angles)
+
+
+def _summed(where: NDArray[np.intp], weights: Floats, size: tuple[int, int]) -> Floats:
+    return np.asarray(np.bincount(where, weights, size[0] * size[1]).reshape(size), np.float64)

@@ -47,7 +47,9 @@ def search(evidence: Plane) -> list[SectorGeometry]:
 
 def _shrunk(evidence: Plane, longest_px: int) -> Plane:
     scale = min(1.0, longest_px / max(evidence.shape))
-    return np.asarray(cv2.resize(evidence, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(
+        cv2.resize(evidence, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.float32
+    )
 
 
 def _search_box(e: Plane) -> SectorGeometry | None:
@@ -59,8 +61,8 @@ def _search_box(e: Plane) -> SectorGeometry | None:
         top, bottom, left, right, value = 0, height - 1, 0, width - 1, 0.0
         for k in range(8):
             rows = (k % 2 == 0) == rows_first
-            sums = e[:, left : right + 1].sum(1, np.float64) if rows else e[top : bottom + 1].sum(0, np.float64)
-            (value,), (first,), (last,) = best_runs(sums[None], cost)
+            part = e[:, left : right + 1] if rows else e[top : bottom + 1].T
+            (value,), (first,), (last,) = best_runs(part.sum(1, np.float64)[None], cost)
             if rows:
                 top, bottom = int(first), int(last)
             else:
@@ -107,4 +109,4 @@ def _best_apex(e: Plane, *, upright: bool) -> Floats | None:
         # Far apexes are told apart less: steps grow with the distance.
         up, aside = up[here] + finer * (0.12 + 0.6 * abs(up[here])) * down, aside[here] + finer * 0.12 * side
         here = best(up, aside, longest_px)
-    return placed(up, aside)[here]
+    return np.asarray(placed(up, aside)[here], np.float64)

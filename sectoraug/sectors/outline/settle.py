@@ -87,7 +87,7 @@ def _lively_share(
     across = np.arange(-thick_px / 2, thick_px / 2 + 0.01, 1.0)[:, None] + offset_px
     columns = np.clip(np.rint(x + across * nx).astype(np.intp), 0, alive.shape[1] - 1)
     rows = np.clip(np.rint(y + across * ny).astype(np.intp), 0, alive.shape[0] - 1)
-    hit = alive[rows, columns].any(0)
+    hit = np.asarray(alive[rows, columns].any(0))
     starts = np.linspace(0, len(hit), 12, endpoint=False).astype(np.intp)
     return float(np.logical_or.reduceat(hit, starts).mean())
 

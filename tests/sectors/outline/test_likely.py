@@ -84,7 +84,7 @@ def test_best_runs_against_all_runs() -> None:
         value, first, last = best_runs(sums, cost)
         for row, best, i, j in zip(sums, value, first, last, strict=True):
 
-            def worth(a: int, b: int, row: np.ndarray = row) -> float:
+            def worth(a: int, b: int, row: np.ndarray = row, cost: float = cost) -> float:
                 return row[a : b + 1].sum() - cost * ((a > 0) + (b < 8))
 
             every = [worth(a, b) for a in range(9) for b in range(a, 9)]
