@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes every result again, on a clean commit and a machine with nothing else to do, and fills the docs' tables.
-#     benchmarks/run_all.sh [NAME...]     # all, or those named: cpu cpu_avx2 batch step gradcam install pool sectors
+#     benchmarks/run_all.sh [NAME...]     # all, or those named: cpu cpu_avx2 batch step gradcam install pool sectors unseen
 # Needs the extra [dev], and for the rows of others `pip install --no-deps ultraml`; half an hour on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,6 +15,7 @@ make_step() { "$python" benchmarks/bench_step.py --write; }
 make_gradcam() { "$python" benchmarks/bench_gradcam.py --write; }
 make_pool() { "$python" benchmarks/bench_pool.py --write; }
 make_sectors() { "$python" benchmarks/score_sectors.py --write; }
+make_unseen() { "$python" benchmarks/score_unseen.py --write; }
 make_install() { # what a plain install weighs, so in an environment of its own
   local alone
   alone=$(mktemp -d)
@@ -24,7 +25,7 @@ make_install() { # what a plain install weighs, so in an environment of its own
   rm -rf "$alone"
 }
 
-for name in "${@:-cpu cpu_avx2 batch step gradcam install pool sectors}"; do
+for name in "${@:-cpu cpu_avx2 batch step gradcam install pool sectors unseen}"; do
   for one in $name; do
     printf '\n=== %s (%d s)\n' "$one" "$SECONDS"
     "make_$one"

@@ -28,7 +28,7 @@ def refuse_noise(clip: ClipStatistics) -> None:
 def refuse_blank(clip: ClipStatistics) -> None:
     """Refuse a picture of one grey level."""
     if clip.brightest.min() == clip.brightest.max():
-        raise SectorNotFound("all pixels are alike; expected echoes: was the right frame decoded?")
+        raise SectorNotFound("all pixels are alike; expected echoes: decode the right frame.")
 
 
 def refuse_odd(clip: ClipStatistics, best: Candidate, inside: NDArray[np.bool_]) -> None:

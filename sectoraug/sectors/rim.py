@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from sectoraug.sectors.clues.motion import ClipStatistics
 
 _STROKE, _STROKE_LEVEL = 0.02, 30  # of the longer side; grey levels above what is around
+_DEPTH = 2  # rims that a stroke may reach into a sector
 _MOSTLY, _LEAST_PX = 0.3, 3  # share of a stroke that lies outside, and how much of it
 
 
@@ -25,14 +28,7 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
         moves: whether echoes move in this clip.
     """
     rim_px = max(2, round(0.008 * max(sector.shape)))
-    # Beyond the image there is nothing to leak: the rim runs along the outline inside it only.
-    core = cv2.erode(
-        sector.view(np.uint8),
-        cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)),
-        borderType=cv2.BORDER_CONSTANT,
-        borderValue=1,
-    )
-    rim = sector & (core == 0)
+    rim = _rim(sector, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)))
     bright = clip.brightest > 8
     burned = (clip.brightest > 30) & ~sector
     if moves:
@@ -47,7 +43,16 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
         if np.array_equal(grown, burned):
             break
         burned = grown
-    return sector & ~burned if moves else sector & ~burned & ~_crossing(sector, clip.brightest)
+    if not moves:
+        side = 2 * _DEPTH * rim_px + 1
+        burned |= _rim(sector, np.ones((side, side), np.uint8)) & _crossing(sector, clip.brightest)
+    return sector & ~burned
+
+
+def _rim(sector: NDArray[np.bool_], reach: NDArray[Any]) -> NDArray[np.bool_]:
+    """What lies within reach of the outline; beyond the image there is nothing to leak."""
+    core = cv2.erode(sector.view(np.uint8), reach, borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    return np.asarray(sector & (core == 0), np.bool_)
 
 
 def _crossing(sector: NDArray[np.bool_], grey: NDArray[np.uint8]) -> NDArray[np.bool_]:

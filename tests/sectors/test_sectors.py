@@ -113,7 +113,7 @@ def test_a_still_is_found_by_its_brightness(name: str) -> None:
     still, moving = sa.sector_from_image(clip[0]), sa.sector_from_clip(clip)
     assert iou(still.sector, sector) > 0.95
     assert "a still" in still.note
-    assert still.quality < moving.quality
+    assert min(still.quality, moving.quality) > 0.5
 
 
 @pytest.mark.parametrize("name", ["phased", "curved", "rectangle"])

@@ -13,19 +13,18 @@ from sectoraug.sectors.stills import Look, looked_at, quality_of, sector_of_stil
 SIZE = (240, 320)
 FAN = sa.SectorGeometry("phased", (-0.5, -0.5, 319.5, 239.5), (160, 10), (-0.6, 0.6), (3, 215))
 
+SPECK = np.zeros(SIZE, bool)
+SPECK[100:105, 100:105] = True
+
 
 def seen(inside: np.ndarray, sure: float = 5.0, single: float = 0.99) -> Look:
     return Look(np.where(inside, sure, -sure).astype(np.float32), single)
 
 
-def still() -> tuple[np.ndarray, np.ndarray]:
-    sector = FAN.rasterise(SIZE)
-    echoes = np.random.default_rng(0).integers(40, 160, SIZE, dtype=np.uint8)
-    return np.where(sector, echoes, np.uint8(0)), sector
-
-
 def decided(look: Look) -> sa.SectorEstimate:
-    clip = clip_statistics([still()[0]])
+    """On echoes where the network sees the sector, and black."""
+    echoes = np.random.default_rng(0).integers(40, 160, SIZE, dtype=np.uint8)
+    clip = clip_statistics([np.where(look.log_odds > 0, echoes, np.uint8(0))])
     return sector_of_still(clip, clip, look, "it is a still")
 
 
@@ -34,7 +33,7 @@ def iou(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def test_an_outline_that_explains_what_is_seen_stands_for_it() -> None:
-    sector = still()[1]
+    sector = FAN.rasterise(SIZE)
     found = decided(seen(sector))
     assert found.geometry is not None
     assert found.geometry.kind == "phased"
@@ -48,15 +47,15 @@ def test_what_no_outline_explains_stays_as_it_is_and_is_doubted() -> None:
     found = decided(seen(cross))
     assert found.geometry is None
     assert iou(found.sector, cross) > 0.95
-    assert found.quality < decided(seen(still()[1])).quality
+    assert found.quality < decided(seen(FAN.rasterise(SIZE))).quality
 
 
 @pytest.mark.parametrize(
     ("look", "said"),
     [
-        (seen(np.zeros(SIZE, bool)), r"the network sees a sector in 0\.0% of the frame"),
+        (seen(SPECK), r"the network sees a sector in 0\.0% of the frame"),
         (seen(FAN.rasterise(SIZE), single=0.1), "several views or a strip"),
-        (seen(FAN.rasterise(SIZE), sure=0.3), "unsure of this sector"),
+        (Look(np.where(FAN.rasterise(SIZE), 0.05, -1).astype(np.float32), 0.99), "unsure of this sector"),
     ],
 )
 def test_what_is_refused(look: Look, said: str) -> None:
