@@ -23,13 +23,13 @@ PANELS_AND_FACTS = {
     "focus": (12, [r"without: accuracy [1-4]\d%, %E [1-3]?\d,", r"BackMix: accuracy [5-9]\d%, %E [5-9]\d,"]),
     "geometry": (
         2,
-        [r"phased, quality 0\.[89]\d: -4[23]\.\d to 4[23]\.\d degrees", r"there and back: [01]\.\d\d"],
+        [r"phased, quality 0\.8\d: -4[23]\.\d to 4[23]\.\d degrees", r"there and back: [01]\.\d\d"],
     ),
     "landmarks": (2, [r"^5: row \d+, column \d+, moves [1-9]"]),
     "phantom": (5, ["the same inside the sectors: True", "shortcut=1: 100% of"]),
     "rivals": (
         8,
-        [r"BackMix: correlation -?0\.[01]\d, .* sector 0$", r"bokeh\): correlation 1\.00, .* sector 0$"],
+        [r"BackMix: correlation -?0\.(0\d|10), .* sector 0$", r"bokeh\): correlation 1\.00, .* sector 0$"],
     ),
     "weights": (2, [r"use lam <= 2 with fraction=0\.5", r"batches of 1024: mean weight (1\.00|0\.99)"]),
 }
