@@ -18,6 +18,8 @@ from tqdm import tqdm
 from sectoraug.sectors.clues.net import squeezed
 from sectoraug.sectors.clues.net_model import SIDE_PX
 
+_UNKNOWN = 255
+
 
 class Batch(NamedTuple):
     """What the network learns from."""
@@ -28,6 +30,10 @@ class Batch(NamedTuple):
     """(n, 1, H, W), 0..1"""
     single: torch.Tensor
     """(n,), 0 or 1"""
+    overlay: torch.Tensor
+    """(n, 1, H, W), 0..1"""
+    known: torch.Tensor
+    """(n, 1, H, W) bool: where the overlay is known"""
 
 
 @dataclass(frozen=True)
@@ -40,14 +46,22 @@ class Made(Dataset):
     def __len__(self) -> int:
         return self.n
 
-    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray, bool]:
+    def __getitem__(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, bool]:
         cv2.setNumThreads(1)
         scene = self.make(i)
-        return squeezed(scene.grey), squeezed(scene.sector.view(np.uint8) * 255), scene.single
+        sector, overlay, known = (
+            squeezed(p.view(np.uint8) * 255) for p in (scene.sector, scene.overlay, scene.known)
+        )
+        return (
+            squeezed(scene.grey),
+            sector,
+            np.where(known > 254, overlay * 254 / 255, _UNKNOWN),
+            scene.single,
+        )
 
 
 class Bank:
-    """Greys and sectors (N, H, W), and whether a picture shows one sector (N,)."""
+    """Greys, sectors and overlays (N, H, W), and whether a picture shows one sector (N,)."""
 
     def __init__(self, path: Path, n: int, make: Callable[[int], Scene], workers: int) -> None:
         size = (n, SIDE_PX, SIDE_PX)
@@ -55,33 +69,44 @@ class Bank:
         mode = "r" if done.exists() else "w+"
         self.greys = np.lib.format.open_memmap(path.with_suffix(".greys.npy"), mode, np.float16, size)
         self.sectors = np.lib.format.open_memmap(path.with_suffix(".sectors.npy"), mode, np.uint8, size)
+        self.overlays = np.lib.format.open_memmap(path.with_suffix(".overlays.npy"), mode, np.uint8, size)
         self.single = np.lib.format.open_memmap(path.with_suffix(".single.npy"), mode, np.bool_, (n,))
         if mode == "r":
             return
         loader = DataLoader(Made(n, make), batch_size=None, num_workers=workers)
-        for i, (grey, sector, single) in enumerate(tqdm(loader, desc=path.stem)):
-            self.greys[i], self.sectors[i], self.single[i] = grey, sector, single
+        for i, (grey, sector, overlay, single) in enumerate(tqdm(loader, desc=path.stem)):
+            self.greys[i], self.sectors[i], self.overlays[i], self.single[i] = grey, sector, overlay, single
         done.touch()
 
 
 def draw(rng: Rng, parts: list[tuple[Bank, np.ndarray]], n: int) -> Batch:
     """Equal shares of banks, among these of their pictures; some mirrored, brighter or darker."""
     drawn = [(bank, rng.choice(among)) for i in range(n) for bank, among in [parts[i % len(parts)]]]
-    greys = torch.from_numpy(np.stack([bank.greys[k] for bank, k in drawn]).astype(np.float32))[:, None]
-    sectors = torch.from_numpy(np.stack([bank.sectors[k] for bank, k in drawn]).astype(np.float32))[:, None]
+
+    def planes(name: str) -> torch.Tensor:
+        stacked = np.stack([getattr(bank, name)[k] for bank, k in drawn]).astype(np.float32)
+        return torch.from_numpy(stacked)[:, None]
+
+    greys, sectors, overlays = planes("greys"), planes("sectors"), planes("overlays")
     mirrored = torch.from_numpy(rng.random(n) < 0.5)
-    for plane in (greys, sectors):
+    for plane in (greys, sectors, overlays):
         plane[mirrored] = plane[mirrored].flip(-1)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.3, n)).astype(np.float32))
     single = torch.tensor([float(bank.single[k]) for bank, k in drawn])
-    return Batch((greys * gain[:, None, None, None]).clamp(0, 255), sectors / 255, single)
+    greys = (greys * gain[:, None, None, None]).clamp(0, 255)
+    return Batch(greys, sectors / 255, single, overlays / 254, overlays < _UNKNOWN)
 
 
 def contact_sheet(bank: Bank, across: int, down: int) -> np.ndarray:
-    """The bank's first pictures, their sectors outlined, in red where there are several: (H, W, 3) BGR."""
+    """The bank's first pictures: (H, W, 3) BGR.
+
+    Sectors are outlined, in red where there are several; what is written or drawn is blue.
+    """
     tiles = []
     for k in range(across * down):
         tile = cv2.cvtColor(bank.greys[k].astype(np.uint8), cv2.COLOR_GRAY2BGR)
+        written = (bank.overlays[k] > 63) & (bank.overlays[k] < _UNKNOWN)
+        tile[written] = tile[written] // 2 + (127, 0, 0)
         outlines, _ = cv2.findContours(
             (bank.sectors[k] > 127).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
         )

@@ -8,7 +8,7 @@ from math import cos, sin
 import cv2
 import numpy as np
 from outlines import Rng
-from screens import beats, logo, words, write
+from screens import beats, drawn_since, logo, words, write
 from textures import Plane
 
 import sectoraug as sa
@@ -16,24 +16,31 @@ import sectoraug as sa
 Point = tuple[int, int]
 
 
-def draw_along(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
-    """Rulers along sides, ticks and guides across them, markers beside the apex, frames, ECGs."""
+def draw_along(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> Plane:
+    """Rulers along sides, ticks and guides across, markers beside the apex, frames, ECGs; returns where."""
+    before = screen.copy()
     for _ in range(rng.integers(1, 4)):
         ALONG[rng.integers(len(ALONG))](rng, screen, shape)
+    return drawn_since(before, screen)
 
 
-def draw_inside(rng: Rng, screen: Plane, sector: Plane) -> None:
-    """Calipers, labels, dots, colour boxes, black boxes, body marks."""
+def draw_inside(rng: Rng, screen: Plane, sector: Plane) -> Plane:
+    """Calipers, labels, dots, colour boxes, black boxes, body marks; returns where, but for the colour."""
     rows, columns = np.nonzero(sector)
     if not len(rows):
-        return
+        return np.zeros(screen.shape, bool)
 
     def point() -> Point:
         k = rng.integers(len(rows))
         return int(columns[k]), int(rows[k])
 
+    box = _colour(rng, screen, point) if rng.random() < 0.35 else None
+    before = screen.copy()
+    if box is not None:
+        cv2.polylines(screen, [box], True, int(rng.integers(100, 256)), 1)
     for _ in range(rng.integers(1, 5)):
         INSIDE[rng.integers(len(INSIDE))](rng, screen, point)
+    return drawn_since(before, screen)
 
 
 def _on_side(shape: sa.SectorGeometry, right: bool, at: Plane, off: float) -> Plane:
@@ -152,7 +159,8 @@ def _dots(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
         cv2.circle(screen, (x, y), int(rng.integers(0, 2)), grey, -1)
 
 
-def _colour_box(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
+def _colour(rng: Rng, screen: Plane, point: Callable[[], Point]) -> Plane:
+    """Flow within a box, whose corners (4, 2) come back."""
     (x0, y0), (x1, y1) = point(), point()
     lean = int(rng.normal(0, 30))
     corners = np.array([(x0 + lean, y0), (x1 + lean, y0), (x1, y1), (x0, y1)], np.int32)
@@ -162,7 +170,7 @@ def _colour_box(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
     )
     filled = (blobs > rng.uniform(0.4, 0.9)) & (box > 0)
     screen[filled] = (blobs[filled].clip(0, 1) * rng.integers(60, 220)).astype(np.uint8)
-    cv2.polylines(screen, [corners], True, int(rng.integers(100, 256)), 1)
+    return corners
 
 
 def _covered(rng: Rng, screen: Plane, point: Callable[[], Point]) -> None:
@@ -195,4 +203,4 @@ ALONG = (
     _ecg_on_arc,
     _focus,
 )
-INSIDE = (_caliper, _label, _dots, _colour_box, _covered, _body_mark)
+INSIDE = (_caliper, _label, _dots, _covered, _body_mark)

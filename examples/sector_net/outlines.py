@@ -53,7 +53,7 @@ def _ring(rng: Rng, kind: str, height: int, width: int) -> sa.SectorGeometry:
     elif kind == "curved":
         half, depth = rng.uniform(0.2, 0.85), rng.uniform(0.4, 0.95)
         first, top = rng.uniform(0.08, 0.6), rng.uniform(-0.05, 0.25)
-        if rng.random() < 0.15:  # within the body: nearly all around a small probe
+        if rng.random() < 0.25:  # within the body: nearly all around a small probe
             half, first = rng.uniform(0.8, 1.48), rng.uniform(0.05, 0.2)
         top -= first * np.cos(half)
     elif kind == "zoomed":

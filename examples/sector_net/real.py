@@ -17,7 +17,7 @@ from textures import Plane
 import sectoraug as sa
 
 _LONGER_PX = 640
-_SEVERAL = 0.12  # of the variations
+_SEVERAL = 0.15  # of the variations
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _decoded(folder: Path, name: str) -> np.ndarray:
 def real_scene(rng: Rng, item: Drawn) -> Scene:
     """A variation of one frame: moved, stretched, mirrored, cropped, half of the time on another screen.
 
-    One in eight shows its sector twice, as dual views do.
+    One in seven shows its sector twice, as dual views do.
     """
     if rng.random() < _SEVERAL:
         return _twice(rng, item)
@@ -92,7 +92,7 @@ def _picture(rng: Rng, item: Drawn) -> tuple[Plane, Plane]:
 def _twice(rng: Rng, item: Drawn) -> Scene:
     """Two frames side by side or one above the other, each cropped to its sector or into it."""
     size = screen_size(rng)
-    screen, areas = background(rng, size), np.zeros(size, bool)
+    (screen, overlay), areas = background(rng, size), np.zeros(size, bool)
     axis, gap = int(rng.random() < 0.8), int(rng.choice([0, rng.integers(0, 40)]))
     middle = size[axis] // 2
     for place in (slice(0, middle), slice(middle + gap, size[axis])):
@@ -104,4 +104,4 @@ def _twice(rng: Rng, item: Drawn) -> Scene:
         inside = sector > 127
         screen[window][inside] = grey[inside]
         areas[window] |= inside
-    return Scene(spoiled(rng, screen), areas, single=False)
+    return Scene(spoiled(rng, screen), areas, False, overlay & ~areas, np.ones(size, bool))

@@ -28,28 +28,32 @@ class Scene(NamedTuple):
     """(H, W) bool: of all views, if there are several."""
     single: bool
     """Whether it is one sector, so no dual view and no strip."""
+    overlay: Plane
+    """(H, W) bool: what is written or drawn on it."""
+    known: Plane
+    """(H, W) bool: where the overlay is known; not on real screens."""
 
 
 def scene(rng: Rng) -> Scene:
-    """A screen with one sector; one in seven with several, or a strip."""
+    """A screen with one sector; one in five with several, or a strip."""
     size = screen_size(rng)
-    if rng.random() < 0.14:
+    if rng.random() < 0.2:
         echoes, areas = several(rng, size)
-        screen = np.where(areas, echoes, background(rng, size))
+        screen, overlay = around(rng, echoes, areas)
         if rng.random() < 0.5:
-            draw_inside(rng, screen, areas)
-        return Scene(spoiled(rng, screen), areas, single=False)
+            overlay |= draw_inside(rng, screen, areas)
+        return Scene(spoiled(rng, screen), areas, False, overlay, np.ones(size, bool))
     shape = outline(rng, size)
     sector = shape.rasterise(size)
     echoes = texture(rng, shape, size)
     while (echoes[sector] > _SHOWS).mean() < _LEAST_SHOWN:
         echoes = texture(rng, shape, size)
-    screen = np.where(sector, echoes, background(rng, size))
+    screen, overlay = around(rng, echoes, sector)
     if rng.random() < 0.3:
-        draw_inside(rng, screen, sector)
+        overlay |= draw_inside(rng, screen, sector)
     if rng.random() < 0.6:
-        draw_along(rng, screen, shape)
-    return spoiled_and_cropped(rng, screen, sector)
+        overlay |= draw_along(rng, screen, shape)
+    return spoiled_and_cropped(rng, screen, sector, overlay, np.ones(size, bool))
 
 
 def phantom_scene(rng: Rng) -> Scene:
@@ -70,21 +74,34 @@ def phantom_scene(rng: Rng) -> Scene:
         shadow=rng.uniform(0, 1),
         blur=rng.uniform(0, 1),
     )
-    size = screen_size(rng)
-    screen = cv2.resize(clip.frames[0], size[::-1], interpolation=cv2.INTER_LINEAR)
-    sector = cv2.resize(clip.sector.view(np.uint8) * 255, size[::-1], interpolation=cv2.INTER_LINEAR)
-    return on_other_screen(rng, screen, sector)
+    width, height = screen_size(rng)[::-1]
+    planes = clip.frames[0], clip.sector.view(np.uint8) * 255, clip.overlay[0].view(np.uint8) * 255
+    return on_other_screen(
+        rng, *(cv2.resize(p, (width, height), interpolation=cv2.INTER_LINEAR) for p in planes)
+    )
 
 
-def on_other_screen(rng: Rng, screen: Plane, sector: Plane) -> Scene:
-    """A picture moved, stretched, mirrored, half of the time onto a made-up screen; `sector` is 0 or 255."""
-    screen, sector = warped(rng, screen, sector)
-    inside = sector > 127
+def on_other_screen(rng: Rng, screen: Plane, sector: Plane, overlay: Plane | None = None) -> Scene:
+    """A picture moved, stretched, mirrored, half of the time onto a made-up screen.
+
+    `sector` and `overlay`, where it is known, are 0 or 255.
+    """
+    blank = np.zeros_like(sector) if overlay is None else overlay
+    screen, sector, written = warped(rng, screen, sector, blank)
+    inside, written = sector > 127, written > 63
+    known = inside | (overlay is not None)
     if rng.random() < 0.5:
-        screen = np.where(inside, screen, background(rng, inside.shape))
-        if rng.random() < 0.3:
-            draw_inside(rng, screen, inside)
-    return spoiled_and_cropped(rng, screen, inside)
+        screen, written = around(rng, screen, inside)
+        known = np.ones_like(inside)
+    if rng.random() < 0.3:
+        written |= draw_inside(rng, screen, inside)
+    return spoiled_and_cropped(rng, screen, inside, written, known)
+
+
+def around(rng: Rng, echoes: Plane, areas: Plane) -> tuple[Plane, Plane]:
+    """Echoes on a made-up screen, and where something is written on that."""
+    screen, overlay = background(rng, areas.shape)
+    return np.where(areas, echoes, screen), overlay & ~areas
 
 
 def screen_size(rng: Rng) -> Size:
@@ -108,10 +125,10 @@ def warped(rng: Rng, *pictures: Plane) -> list[Plane]:
     return [cv2.warpAffine(p, matrix, (width, height), flags=cv2.INTER_LINEAR) for p in pictures]
 
 
-def spoiled_and_cropped(rng: Rng, screen: Plane, sector: Plane) -> Scene:
+def spoiled_and_cropped(rng: Rng, screen: Plane, sector: Plane, overlay: Plane, known: Plane) -> Scene:
     """A part of the screen, as grabbed."""
     part = crop(rng, sector) if rng.random() < 0.4 else np.s_[:, :]
-    return Scene(spoiled(rng, screen[part]), sector[part], single=True)
+    return Scene(spoiled(rng, screen[part]), sector[part], True, overlay[part], known[part])
 
 
 def crop(rng: Rng, sector: Plane) -> tuple[slice, slice]:

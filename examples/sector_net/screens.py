@@ -13,20 +13,26 @@ from textures import Plane, smooth
 _CHARACTERS = list(string.ascii_letters + string.digits + " .:-/%")
 
 
-def background(rng: Rng, size: Size) -> Plane:
-    """(H, W) uint8."""
+def background(rng: Rng, size: Size) -> tuple[Plane, Plane]:
+    """(H, W) uint8, and where something is written or drawn on it: (H, W) bool."""
     screen = np.zeros(size, np.uint8)
     if rng.random() < 0.2:
         screen[:] = rng.choice(
             [rng.integers(1, 12), rng.integers(12, 80), rng.integers(180, 256)], p=[0.6, 0.3, 0.1]
         )
     if rng.random() < 0.12:
-        return screen
+        return screen, np.zeros(size, bool)
+    plain = screen.copy()
     for _ in range(rng.poisson(0.6)):
-        panel(rng, screen)
+        panel(rng, screen, plain)
     for _ in range(rng.poisson(4)):
         DRAWERS[rng.choice(len(DRAWERS), p=_HOW_OFTEN)](rng, screen)
-    return screen
+    return screen, drawn_since(plain, screen)
+
+
+def drawn_since(before: Plane, screen: Plane) -> Plane:
+    """(H, W) bool: what changed, but for what was painted black."""
+    return (screen != before) & (screen > 0)
 
 
 def words(rng: Rng, longest: int = 18) -> str:
@@ -40,13 +46,14 @@ def write(rng: Rng, screen: Plane, line: str, at: tuple[int, int], grey: int, sc
     cv2.putText(screen, line, at, int(rng.integers(8)), scale, grey, thick, cv2.LINE_AA)
 
 
-def panel(rng: Rng, screen: Plane) -> None:
-    """A bar of buttons along a side."""
+def panel(rng: Rng, screen: Plane, plain: Plane) -> None:
+    """A bar along a side, and on `screen` its buttons."""
     height, width = screen.shape
     share, side = rng.uniform(0.03, 0.22), rng.integers(4)
     high, wide = round(share * height), round(share * width)
-    part = screen[(np.s_[:high], np.s_[-high:], np.s_[:, :wide], np.s_[:, -wide:])[side]]
-    part[:] = rng.integers(5, 160)
+    where = (np.s_[:high], np.s_[-high:], np.s_[:, :wide], np.s_[:, -wide:])[side]
+    part = screen[where]
+    part[:] = plain[where] = rng.integers(5, 160)
     if rng.random() < 0.6:
         for _ in range(rng.integers(1, 16)):
             x, y = int(rng.integers(part.shape[1])), int(rng.integers(part.shape[0]))

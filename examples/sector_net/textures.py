@@ -63,6 +63,9 @@ def _darkness(rng: Rng, grid: Size) -> Plane:
         beams = smooth(rng, (1, grid[1]), 1, int(rng.integers(3, 12))) > rng.uniform(0.2, 1.5)
         shade = cv2.GaussianBlur(np.repeat(beams.astype(np.float32), grid[0], 0), (0, 0), rng.uniform(0.5, 4))
         dark += rng.uniform(0.5, 5) * shade * (depth > rng.uniform(-0.3, 0.6))
+    if rng.random() < 0.1:  # half a probe without contact
+        silent = (rng.choice([-1, 1]) * beam > rng.uniform(-0.3, 0.8)).astype(np.float32)[None]
+        dark += rng.uniform(2, 8) * cv2.GaussianBlur(silent, (0, 0), rng.uniform(0.5, 8))
     if rng.random() < 0.06:  # a probe in air: rings near it and noise
         dark += 8 * (depth > rng.uniform(0.02, 0.2))
     return dark

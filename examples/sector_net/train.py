@@ -36,7 +36,8 @@ from sectoraug.sectors.clues.net_model import SectorNet, planes
 
 FOLDS = 5
 SEEN_FRAMES = 7  # of a clip
-SHARE_OF_SINGLE = 0.2  # of the loss: telling one sector from several
+SHARE_OF_SINGLE = 0.3  # of the loss: telling one sector from several
+SHARE_OF_OVERLAY = 0.5  # of the loss: finding what is written or drawn on a screen
 Parts = list[tuple[Bank, np.ndarray]]
 
 
@@ -55,6 +56,7 @@ def train(model: SectorNet, parts: Parts, steps: int, rate: float, seed: int, ti
         inside = answer.inside.float()
         loss = entropy(inside, seen.sectors) + dice(inside, seen.sectors)
         loss = loss + SHARE_OF_SINGLE * entropy(answer.single.float(), seen.single)
+        loss = loss + SHARE_OF_OVERLAY * entropy(answer.overlay.float()[seen.known], seen.overlay[seen.known])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -19,6 +19,8 @@ class Answer(NamedTuple):
 
     inside: Tensor
     """(B, 1, 256, 256) logits, above 0 inside the sector."""
+    overlay: Tensor
+    """(B, 1, 256, 256) logits of the share of a pixel that is text, a ruler, a mark or a curve."""
     single: Tensor
     """(B,) logits, above 0 where a frame shows one sector rather than several, or a strip."""
 
@@ -39,8 +41,8 @@ class SectorNet(nn.Module):
         self.down = nn.ModuleList(_block(i, o) for i, o in zip(inputs, _WIDTHS, strict=True))
         wide = list(reversed(_WIDTHS))
         self.up = nn.ModuleList(_block(i + o, o) for i, o in pairwise(wide))
-        self.head = nn.Conv2d(_WIDTHS[0], _SHUFFLE**2, 1)
-        self.single = nn.Linear(_WIDTHS[-1], 1)
+        self.head = nn.Conv2d(_WIDTHS[0], 2 * _SHUFFLE**2, 1)
+        self.single = nn.Linear(2 * _WIDTHS[-1], 1)
 
     def forward(self, images: Tensor) -> Answer:
         """(B, 2, 256, 256) float32 of `planes` to the network's answer."""
@@ -49,11 +51,13 @@ class SectorNet(nn.Module):
         for depth, block in enumerate(self.down):
             x = block(functional.max_pool2d(x, 2) if depth else x)
             skips.append(x)
-        single = self.single(skips.pop().mean((2, 3)))[:, 0]
+        del skips[-1]
+        single = self.single(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1))[:, 0]
         for block in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = block(torch.cat([x, skips.pop()], 1))
-        return Answer(functional.pixel_shuffle(self.head(x), _SHUFFLE), single)
+        inside, overlay = functional.pixel_shuffle(self.head(x), _SHUFFLE).split(1, 1)
+        return Answer(inside, overlay, single)
 
 
 def planes(grey: Tensor) -> Tensor:
