@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sectoraug.sectors.outline.geometry import SectorGeometry
 
+CLEAN_PERCENT = 0.1
+"""Of a sector: with more overlay than this inside, it is not good, whatever its quality."""
+
 
 class SectorNotFound(ValueError):
     """The picture shows no sector that can be told from its background; the sentence says what it shows."""
@@ -26,6 +29,20 @@ class SectorEstimate:
     """0..1; above 0.5 the outline is one that edges confirm all around."""
     note: str = ""
     """What is worth knowing about it, such as "whole frame"."""
+    overlay_inside_percent: float | None = None
+    """Of the sector: what the network takes for text, rulers, marks or curves; None for the recipes."""
+    echoes_outside_percent: float | None = None
+    """Of what moves and shines (in a still, of what the network takes for the sector): what lies outside."""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the network sees no text, ruler, mark or curve inside."""
+        return is_clean(self.overlay_inside_percent)
+
+
+def is_clean(overlay_inside_percent: float | None) -> bool:
+    """Whether so much overlay inside a sector is none; what was never looked at counts as clean."""
+    return overlay_inside_percent is None or overlay_inside_percent <= CLEAN_PERCENT
 
 
 def note_on(how: str, *, whole: bool, coloured: bool) -> str:

@@ -17,6 +17,7 @@ from sectoraug.sectors.clues.motion import ClipStatistics
 from sectoraug.sectors.clues.oddities import border_share, doppler
 from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
+from sectoraug.sectors.figures import figures
 from sectoraug.sectors.outline.candidates import best_either_way_up
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.parts import FIT_PX, PARTS, Group, chosen, groups_of_clip
@@ -113,25 +114,36 @@ def sector_from_image(
     clip = clip_statistics([frame])
     small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
+    refusals.refuse_blank(small)
     return sector_of_still(clip, small, looked_at(small, regions), "it is a still")
+
+
+def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
+    """A sector that was drawn, with the figures that a found one has."""
+    small = clip.shrunk(FIT_PX)
+    evidence = next(levels(cleaned(small)))
+    return replace(
+        found, **figures(found.sector, looked_at(small), None if evidence.static else evidence)._asdict()
+    )
 
 
 def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
-    seen = clip.shrunk(FIT_PX)
-    refusals.refuse_noise(seen)
-    small = cleaned(seen)
-    looked = looked_at(seen, regions) if ask_net else None
+    raw = clip.shrunk(FIT_PX)
+    refusals.refuse_noise(raw)
+    refusals.refuse_blank(raw)
+    small = cleaned(raw)
+    seen = looked_at(raw, regions) if ask_net else None
     best = best_either_way_up(
-        levels(small), levels(small.upside_down()), None if looked is None else looked.log_odds
+        levels(small), levels(small.upside_down()), None if seen is None else seen.log_odds
     )
     inside = best.shape.rasterise(small.mean.shape)
     refusals.refuse_odd(small, best, inside)
     size, static = clip.mean.shape, best.evidence.static
     shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
-    if looked is not None and static:
-        return sector_of_still(clip, seen, looked, why)
+    if seen is not None and static:
+        return sector_of_still(clip, raw, seen, why)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
@@ -140,4 +152,5 @@ def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bo
     sector = without_overlay(shape.rasterise(size), clip, moves=not static)
     how = f"found from brightness alone: {why}" if static else ""
     note = note_on(how, whole=whole, coloured=doppler(small, inside))
-    return SectorEstimate(sector, shape, round(quality, 4), note)
+    found = SectorEstimate(sector, shape, round(quality, 4), note)
+    return found if seen is None else replace(found, **figures(sector, seen, best.evidence)._asdict())

@@ -13,7 +13,6 @@ from sectoraug.sectors.outline.candidates import Candidate
 SMALLEST = 0.04  # share of the frame that a sector must cover
 UNSURE = 0.15  # estimates of a lower quality are not given
 _UNSURE_WHOLE = 0.3  # the same of a whole frame
-_SINGLE = 0.5  # the probability of one sector
 _GUESS = 0.02  # quality under which what the network sees is hardly more than a guess
 
 
@@ -63,8 +62,8 @@ def refuse_unseen(sector: NDArray[np.bool_]) -> None:
 
 
 def refuse_several(single: float) -> None:
-    """Refuse what is more likely to be several views, or a strip, than one sector."""
-    if single < _SINGLE:
+    """Refuse what has log-odds of being one sector, rather than several or a strip, below 0."""
+    if single < 0:
         raise SectorNotFound(
             "the network sees several views or a strip, as in dual views and above M-mode or spectral "
             "strips; expected one sector: crop to one, or draw it by hand."

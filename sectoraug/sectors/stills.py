@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, log
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
@@ -18,10 +17,14 @@ from sectoraug.sectors.clues.oddities import doppler
 from sectoraug.sectors.clues.regions import outside
 from sectoraug.sectors.clues.regions import single as single_by
 from sectoraug.sectors.estimate import SectorEstimate, note_on
+from sectoraug.sectors.figures import figures
 from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
-from sectoraug.sectors.rim import without_overlay
+from sectoraug.sectors.rim import without_strokes
+
+if TYPE_CHECKING:
+    from sectoraug.sectors.clues.net import Seen  # imports torch
 
 _LOOK_PX = 256  # longer side on which outlines are fitted to it
 _WHOLE = 0.985  # share of the frame from which on a sector is the frame
@@ -33,33 +36,23 @@ _SLOPE, _BIAS = 1.85, -3.58
 _FREE_FORM = -1.5
 
 
-class Look(NamedTuple):
-    """What the network makes of a frame, or of several."""
-
-    log_odds: NDArray[np.float32]
-    """(h, w): above 0 inside the sector."""
-    single: float
-    """0..1: the probability of one sector."""
-
-
-def sector_of_still(clip: ClipStatistics, small: ClipStatistics, look: Look, why: str) -> SectorEstimate:
+def sector_of_still(clip: ClipStatistics, small: ClipStatistics, seen: Seen, why: str) -> SectorEstimate:
     """Decide on what the network sees.
 
     Args:
         clip: statistics of a still, or of a clip in which nothing moves.
         small: the same, shrunk.
-        look: what the network makes of it.
+        seen: what the network makes of it.
         why: why the network is asked, for the note.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
     """
-    refusals.refuse_blank(small)
-    log_odds = look.log_odds
+    log_odds = seen.log_odds
     chance = probability(log_odds)
     free = largest(log_odds > 0)
     refusals.refuse_unseen(free)
-    refusals.refuse_several(look.single)
+    refusals.refuse_several(seen.single)
     shape, expected = None, expected_iou(free, chance)
     fitted = most_likely(log_odds)
     if fitted is not None and fitted.expected_iou > expected - _UNEXPLAINED:
@@ -68,8 +61,8 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, look: Look, why
     refusals.refuse_unsure(quality)
     size = clip.mean.shape
     if shape is None:
-        seen = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
-        sector = largest(np.asarray(seen > 0))
+        enlarged = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
+        sector = largest(np.asarray(enlarged > 0))
     else:
         shape = _snapped(shape, log_odds.shape, small)
         shape = shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
@@ -78,22 +71,21 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, look: Look, why
     if whole:
         shape = SectorGeometry.whole_frame(size)
         sector = shape.rasterise(size)
-    sector = without_overlay(sector, clip, moves=False)
+    sector = without_strokes(sector, clip.brightest, seen.overlay)
     coloured = doppler(small, at_most(sector.view(np.uint8), max(small.mean.shape)) > 0)
     note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
-    return SectorEstimate(sector, shape, round(quality, 4), note)
+    return SectorEstimate(sector, shape, round(quality, 4), note, *figures(sector, seen))
 
 
-def looked_at(small: ClipStatistics, regions: Sequence[Region] = ()) -> Look:
+def looked_at(small: ClipStatistics, regions: Sequence[Region] = ()) -> Seen:
     """What the network makes of a frame from a clip's middle, and what its header adds."""
     from sectoraug.sectors.clues.net import seen_by_net  # imports torch
 
-    refusals.refuse_blank(small)
     height, width = small.mean.shape
     seen = seen_by_net(small.samples[len(small.samples) // 2][1])
     log_odds = seen.log_odds + outside(regions, (height, width))
     single = seen.single + single_by(regions, (height, width))
-    return Look(at_most(log_odds, _LOOK_PX), 1 / (1 + exp(-single)))
+    return seen._replace(log_odds=at_most(log_odds, _LOOK_PX), single=single)
 
 
 def quality_of(expected: float, *, free_form: bool = False) -> float:

@@ -7,8 +7,10 @@ import pytest
 
 import sectoraug as sa
 from sectoraug.reading.regions import Region
+from sectoraug.sectors.clues.net import Seen
 from sectoraug.sectors.clues.parts import clip_statistics
-from sectoraug.sectors.stills import Look, looked_at, quality_of, sector_of_still
+from sectoraug.sectors.figures import figures
+from sectoraug.sectors.stills import looked_at, quality_of, sector_of_still
 
 SIZE = (240, 320)
 FAN = sa.SectorGeometry("phased", (-0.5, -0.5, 319.5, 239.5), (160, 10), (-0.6, 0.6), (3, 215))
@@ -17,14 +19,19 @@ SPECK = np.zeros(SIZE, bool)
 SPECK[100:105, 100:105] = True
 
 
-def seen(inside: np.ndarray, sure: float = 5.0, single: float = 0.99) -> Look:
-    return Look(np.where(inside, sure, -sure).astype(np.float32), single)
+def seen(
+    inside: np.ndarray, sure: float = 5.0, outside: float = 5.0, single: float = 5.0, written: object = False
+) -> Seen:
+    log_odds = np.where(inside, sure, -outside).astype(np.float32)
+    return Seen(log_odds, np.broadcast_to(np.asarray(written), SIZE).astype(np.float32), single)
 
 
-def decided(look: Look) -> sa.SectorEstimate:
-    """On echoes where the network sees the sector, and black."""
+def decided(look: Seen) -> sa.SectorEstimate:
+    """On echoes where the network sees the sector, white where it sees overlay, and black."""
     echoes = np.random.default_rng(0).integers(40, 160, SIZE, dtype=np.uint8)
-    clip = clip_statistics([np.where(look.log_odds > 0, echoes, np.uint8(0))])
+    picture = np.where(look.log_odds > 0, echoes, np.uint8(0))
+    picture[look.overlay > 0] = 255
+    clip = clip_statistics([picture])
     return sector_of_still(clip, clip, look, "it is a still")
 
 
@@ -54,13 +61,42 @@ def test_what_no_outline_explains_stays_as_it_is_and_is_doubted() -> None:
     ("look", "said"),
     [
         (seen(SPECK), r"the network sees a sector in 0\.0% of the frame"),
-        (seen(FAN.rasterise(SIZE), single=0.1), "several views or a strip"),
-        (Look(np.where(FAN.rasterise(SIZE), 0.05, -1).astype(np.float32), 0.99), "unsure of this sector"),
+        (seen(FAN.rasterise(SIZE), single=-0.1), "several views or a strip"),
+        (seen(FAN.rasterise(SIZE), sure=0.05, outside=1.0), "unsure of this sector"),
     ],
 )
-def test_what_is_refused(look: Look, said: str) -> None:
+def test_what_is_refused(look: Seen, said: str) -> None:
     with pytest.raises(sa.SectorNotFound, match=said):
         decided(look)
+
+
+def test_a_ruler_across_the_rim_is_cut_off_and_one_inside_is_counted() -> None:
+    sector = FAN.rasterise(SIZE)
+    ruler, caliper = np.zeros(SIZE, bool), np.zeros(SIZE, bool)
+    ruler[222:236, 160:162] = True  # across the lower arc
+    caliper[100, 140:180] = True
+    crossed = sector & ruler
+    assert crossed.any()
+    found = decided(seen(sector, written=ruler))
+    assert not (found.sector & ruler).any()
+    assert iou(found.sector, sector) > 0.95
+    assert found.clean
+    marked = decided(seen(sector, written=caliper))
+    assert (marked.sector & caliper).sum() == 40
+    assert marked.overlay_inside_percent == pytest.approx(100 * 40 / marked.sector.sum(), rel=0.02)
+    assert not marked.clean
+
+
+def test_echoes_that_a_sector_leaves_out_are_counted() -> None:
+    cross = np.zeros(SIZE, bool)
+    cross[20:220, 140:180] = cross[100:140, 20:300] = True
+    whole = figures(cross, seen(cross))
+    assert whole == (0, 0)
+    half = cross.copy()
+    half[:120] = False
+    assert figures(half, seen(cross)).echoes_outside_percent == pytest.approx(
+        100 * cross[:120].sum() / cross.sum(), abs=1e-3
+    )
 
 
 def test_quality_grows_with_the_expected_iou() -> None:

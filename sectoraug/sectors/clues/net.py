@@ -25,6 +25,8 @@ class Seen(NamedTuple):
 
     log_odds: NDArray[np.float32]
     """(H, W): above 0 inside the sector, in nepers."""
+    overlay: NDArray[np.float32]
+    """(H, W), 0..1: the share of each pixel that is text, a ruler, a mark or a curve."""
     single: float
     """Log-odds of the frame's showing one sector, so neither several nor a strip."""
 
@@ -38,17 +40,17 @@ def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
     """
     model = default_net() if model is None else model
     grey = to_grey(frame)
-    logits, single = _look(grey, model)
+    logits, overlay, single = _look(grey, model)
     # Specks far off are no reason to stay away.
     found = cv2.morphologyEx((logits > 0).view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     around = _surroundings(found > 0, grey.shape)
-    if around is None:
-        return Seen(_enlarged(logits, grey.shape), single)
-    rows, columns = around
-    close = grey[rows, columns]
-    log_odds = _enlarged(logits, grey.shape)
-    log_odds[rows, columns] = (log_odds[rows, columns] + _enlarged(_look(close, model)[0], close.shape)) / 2
-    return Seen(log_odds, single)
+    log_odds, overlay = _enlarged(logits, grey.shape), _enlarged(overlay, grey.shape)
+    if around is not None:
+        close = grey[around]
+        logits, sharper, _ = _look(close, model)
+        log_odds[around] = (log_odds[around] + _enlarged(logits, close.shape)) / 2
+        overlay[around] = _enlarged(sharper, close.shape)
+    return Seen(log_odds, overlay, single)
 
 
 @cache
@@ -67,11 +69,11 @@ def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=how), np.float32)
 
 
-def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
-    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the log-odds of one sector."""
+def _look(grey: NDArray[Any], model: SectorNet) -> Seen:
+    """What the network makes of a frame squeezed to a square, of that size."""
     with torch.inference_mode():
         answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
-    return answer.inside[0, 0].numpy(), float(answer.single)
+    return Seen(answer.inside[0, 0].numpy(), answer.overlay[0, 0].sigmoid().numpy(), float(answer.single))
 
 
 def _enlarged(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:

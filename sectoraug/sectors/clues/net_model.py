@@ -56,8 +56,8 @@ class SectorNet(nn.Module):
         for block in self.up:
             x = functional.interpolate(x, scale_factor=2.0, mode="bilinear")
             x = block(torch.cat([x, skips.pop()], 1))
-        inside, overlay = functional.pixel_shuffle(self.head(x), _SHUFFLE).split(1, 1)
-        return Answer(inside, overlay, single)
+        both = functional.pixel_shuffle(self.head(x), _SHUFFLE)
+        return Answer(both[:, :1], both[:, 1:], single)
 
 
 def planes(grey: Tensor) -> Tensor:

@@ -29,6 +29,8 @@ _FAN_RAD = 0.5  # opening from which on an outline has a right way up
 _RIGHT_WAY_UP = 0.95  # quality under which an apex at the bottom is tried too
 _JUDGED_PX = 160  # longer side of the planes on which evidence is summed
 _SURE = 0.8  # quality from which on the third level is not tried
+_CERTAIN, _SAME = 0.95, 0.96  # quality, and IoU expected by another clue, for the second
+_AGREED, _KEPT = 0.93, 2  # the latter from which on another level starts from so many outlines of the first
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,11 @@ def best_either_way_up(
 def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) -> Candidate:
     """The candidate that edges and evidence support best, among levels of sensitivity, the finest first.
 
-    Levels are taken one at a time, and no more once a candidate of the second or a later one is sure.
+    Levels are taken one at a time, and no more once a candidate of the second or a later one is sure, or
+    one of the first that the other clue agrees with.
     """
     candidates: list[Candidate] = []
+    best: Candidate | None = None
     reference, everywhere = None, False
     likely = None if log_odds is None else most_likely(log_odds)
     chance = None if log_odds is None else probability(at_most(log_odds, _JUDGED_PX))
@@ -132,18 +136,15 @@ def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) ->
             else:
                 everywhere = True
         planes = (small,) if reference is None else (small, reference)
-        roughs = search(evidence.weight)
+        if best is not None and best.expected_iou > _AGREED:
+            roughs = [c.shape for c in sorted(candidates, key=lambda c: -c.score)[:_KEPT]]
+        else:
+            roughs = search(evidence.weight)
         if log_odds is not None and likely is not None:
             height, width = evidence.weight.shape
             roughs.append(likely.shape.scaled(width / log_odds.shape[1], height / log_odds.shape[0]))
         for rough in roughs:
-            fine = refine(rough, evidence.response)
-            if not evidence.static:
-                fine = settle(fine, evidence.alive, evidence.surely)
-            first, second = _judged(fine, evidence, planes, chance), _judged(rough, evidence, planes, chance)
-            # Refining moves onto edges; where it loses evidence it moved onto the wrong ones.
-            kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
-            candidates += [first] if kept else [first, second]
+            candidates += _fitted(rough, evidence, planes, chance)
         candidates.append(
             _judged(SectorGeometry.whole_frame(evidence.weight.shape), evidence, planes, chance)
         )
@@ -151,9 +152,23 @@ def best_candidate(levels: Iterable[Evidence], log_odds: Plane | None = None) ->
         if everywhere:
             candidates = [c for c in candidates if c.seen >= _LEAST_SEEN or c.whole]
         best = max(candidates, key=lambda c: c.score)
-        if number and best.quality > _SURE:
+        agreed = chance is not None and best.expected_iou > _SAME and best.quality > _CERTAIN
+        if agreed or (number and best.quality > _SURE):
             break
+    assert best is not None
     return replace(best, shape=named(best.shape))
+
+
+def _fitted(
+    rough: SectorGeometry, evidence: Evidence, planes: tuple[Plane, ...], chance: Plane | None
+) -> list[Candidate]:
+    """A rough outline moved onto edges; and as it is, if evidence was lost on the way."""
+    fine = refine(rough, evidence.response)
+    if not evidence.static:
+        fine = settle(fine, evidence.alive, evidence.surely)
+    first, second = (_judged(shape, evidence, planes, chance) for shape in (fine, rough))
+    kept = first.gathered > second.gathered - 0.025 and first.score > 0.6 * second.score
+    return [first] if kept else [first, second]
 
 
 def _judged(

@@ -20,7 +20,7 @@ _LEAST_PX = 20
 # shares of the picture's longer side.
 _UP = np.array([-0.05, 0.05, 0.15, 0.3, 0.55, 1.0, 2.0, 4.5, 12.0])
 _ASIDE = np.array([-0.24, -0.12, 0.0, 0.12, 0.24])
-_FINER = ((0.5, 48), (0.5, 48), (0.25, 64), (0.12, 96), (0.06, 96))  # shares of the first step; longer sides
+_FINER = ((0.5, 48), (0.25, 64), (0.12, 96), (0.06, 96))  # shares of the first step; longer sides
 
 
 def search(evidence: Plane) -> list[SectorGeometry]:

@@ -47,8 +47,8 @@ def kept_sector(
     """The sector that a `masks` run keeps for the file of that digest.
 
     `name` is what errors call the file. Raises SectorRefused unless there is one, for each part, that leaves
-    some background and that a person sorted in, or of that quality if nobody sorted it (but for
-    `reviewed_only`); ValueError or OSError if it cannot be read.
+    some background and that a person sorted in, or of that quality and without overlay inside if nobody
+    sorted it (but for `reviewed_only`); ValueError or OSError if it cannot be read.
     """
     entries = _entries(folder, _state_of(folder / NAME)).get(sha256)
     if entries is None:
@@ -86,6 +86,11 @@ def _good_sector(
         raise SectorRefused(
             f"{name} has a sector that nobody has sorted; expected one sorted in: run `sectoraug review` "
             "first."
+        )
+    if verdict is None and not entry.clean:
+        raise SectorRefused(
+            f"{name} has a sector with text or marks on {entry.overlay_inside_percent:.2g}% of it; expected "
+            "none: look at the mask, and if it is right sort it in, or draw it."
         )
     if verdict is None and not entry.quality >= quality_at_least:
         raise SectorRefused(

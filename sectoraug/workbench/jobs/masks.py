@@ -14,8 +14,9 @@ import sectoraug as sa
 from sectoraug.reading.clips import open_clip
 from sectoraug.reading.regions import Region, read_regions
 from sectoraug.reading.stills import read_sector
+from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import joined
-from sectoraug.sectors.finder import sector_of_group
+from sectoraug.sectors.finder import sector_of_group, with_figures
 from sectoraug.sectors.parts import Group, groups_of_clip
 from sectoraug.workbench.run.manifest import Entry
 from sectoraug.workbench.run.out_folder import whole_file
@@ -98,19 +99,26 @@ def _written(folder: Path, name: str, entry: Entry, found: sa.SectorEstimate, co
         file=f"{name}.png",
         geometry=None if found.geometry is None else found.geometry.to_dict(),
         quality=round(float(found.quality), 4),
-        note=joined(found.note, count),
+        note=joined(found.note, "" if found.clean else "text or marks inside", count),
+        overlay_inside_percent=found.overlay_inside_percent,
+        echoes_outside_percent=found.echoes_outside_percent,
     )
 
 
 def _drawn_sector(path: Path, frames: Iterable[NDArray[np.uint8]]) -> sa.SectorEstimate:
     sector = read_sector(path)
+    drawn = sa.SectorEstimate(sector.astype(bool), None, 1.0, "drawn by hand")
+    return with_figures(drawn, clip_statistics(_of_size(frames, sector.shape)))
+
+
+def _of_size(frames: Iterable[NDArray[np.uint8]], size: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:
     for frame in frames:
-        if frame.shape[:2] != sector.shape:
+        if frame.shape[:2] != size:
             raise ValueError(
-                f"the drawn mask is {sector.shape[0]} x {sector.shape[1]} pixels but a frame "
-                f"{frame.shape[0]} x {frame.shape[1]}; expected the same: draw it on a frame of this clip."
+                f"the drawn mask is {size[0]} x {size[1]} pixels but a frame {frame.shape[0]} x "
+                f"{frame.shape[1]}; expected the same: draw it on a frame of this clip."
             )
-    return sa.SectorEstimate(sector.astype(bool), None, 1.0, "drawn by hand")
+        yield frame
 
 
 class _Counted(Iterator[NDArray[np.uint8]]):

@@ -1,4 +1,4 @@
-"""What is looked at: a frame of each clip and the outline of its mask, worst quality first."""
+"""What is looked at: a frame of each clip and the outline of its mask, the worst first."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Tile:
 
 
 def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> tuple[list[Mask], int]:
-    """The masks of a `masks` run, worst quality first, and the number of clips that got none.
+    """The masks of a `masks` run and the number of clips that got none.
+
+    Those with overlay inside come first; among these and the others the worst quality.
 
     Clips of equal bytes count as one.
 
@@ -70,7 +72,7 @@ def masks_in(folder: Path, moved_to: Sequence[Path] = ()) -> tuple[list[Mask], i
         file = folder / entry.file
         places = ([Path(entry.path)] if entry.path else []) + [Path(top) / entry.source for top in moved_to]
         found.append(Mask(entry.key, file, mask_digest(file) if file.is_file() else "", tuple(places), entry))
-    found.sort(key=lambda mask: (mask.entry.quality or 0.0, mask.clip))
+    found.sort(key=lambda mask: (mask.entry.clean, mask.entry.quality or 0.0, mask.clip))
     return found, len(entries) - len(found)
 
 

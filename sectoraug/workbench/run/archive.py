@@ -30,9 +30,12 @@ class Outcome:
     skipped: int
     """Done, or failed and not to be retried, in a run before."""
     good: int
-    """Entries of these sources, of this run and of those before, with at least the quality asked for."""
+    """Entries of these sources, of this run and of those before, with at least the quality asked for and
+    no overlay inside the sector."""
     bad: int
-    """Those with less."""
+    """Those of less quality."""
+    written: int
+    """Those with overlay inside."""
     folder: Path
 
     def table(self, what: str, others: int, quality_at_least: float) -> str:
@@ -45,6 +48,7 @@ class Outcome:
             ("other files", others),
             (f"quality at least {quality_at_least:g}", self.good),
             ("quality below", self.bad),
+            *([("text or marks inside", self.written)] if self.written else []),
             ("manifest", self.folder / NAME),
         ]
         width = max(len(name) for name, _ in rows)
@@ -90,10 +94,11 @@ def run(
     refused = sum(end.refused for end in ends)
     failed = sum(end.error is not None for end in ends) - refused
     reasons = Counter(end.error.replace(end.source, "").strip() for end in ends if end.error is not None)
-    qualities = [end.quality for end in ends]
-    good = sum(quality is not None and quality >= quality_at_least for quality in qualities)
-    bad = sum(quality is not None and quality < quality_at_least for quality in qualities)
-    return Outcome(done, failed, refused, reasons, len(sources) - len(todo), good, bad, folder)
+    masks = [end for end in ends if end.quality is not None]
+    written = sum(not end.clean for end in masks)
+    good = sum(end.good(quality_at_least) for end in masks)
+    bad = len(masks) - good - written
+    return Outcome(done, failed, refused, reasons, len(sources) - len(todo), good, bad, written, folder)
 
 
 def _is_whole(entries: Sequence[Entry]) -> bool:

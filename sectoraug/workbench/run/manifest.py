@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sectoraug.pool.folder import owner_only
+from sectoraug.sectors.estimate import is_clean
 
 NAME = "manifest.jsonl"
 _SYNC_SECONDS = 5.0
@@ -42,6 +43,10 @@ class Entry:
     """Of the sector, 0..1."""
     note: str = ""
     """What else is known about the sector."""
+    overlay_inside_percent: float | None = None
+    """Of the sector: what of it is text, rulers, marks or curves."""
+    echoes_outside_percent: float | None = None
+    """Of the echoes: what lies outside the sector."""
     path: str | None = None
     """Where the source was, absolute, for looking at it again; only in what `masks` writes."""
     drawn: bool = False
@@ -60,6 +65,15 @@ class Entry:
         """What tells what the entry is about: the clip's bytes, or where they could not be read its visit."""
         clip = self.sha256 or self.visit
         return f"{clip}-{self.part[0]}of{self.part[1]}" if self.part else clip
+
+    @property
+    def clean(self) -> bool:
+        """Whether no text, ruler, mark or curve was seen inside the sector."""
+        return is_clean(self.overlay_inside_percent)
+
+    def good(self, quality_at_least: float) -> bool:
+        """Whether there is a sector of that quality without overlay inside."""
+        return self.quality is not None and self.quality >= quality_at_least and self.clean
 
     @property
     def covered(self) -> list[int]:
