@@ -23,6 +23,8 @@ import numpy as np
 from timing import interleaved, spread, write
 
 import sectoraug as sa
+from sectoraug.sectors.finder import sector_of_group
+from sectoraug.sectors.parts import chosen, groups_of_clip
 
 SIZES = ((112, 112), (160, 200), (240, 320), (300, 400), (434, 636), (480, 640))
 GEOMETRIES = ("fan", "curved", "linear")
@@ -221,6 +223,7 @@ def summary(scores: list[Score]) -> dict[str, float | int]:
     }
     if not np.isnan(leaked).any():
         row["overlay_pixels_leaked"] = round(float(leaked.mean()), 2)
+        row["overlay_pixels_leaked_median"] = round(float(np.median(leaked)), 2)
         row["nothing_leaked_percent"] = round(100 * float((leaked == 0).mean()), 1)
     if not np.isnan(quality).any():
         row["worst_iou_at_quality_over_half"] = round(float(iou[quality > 0.5].min(initial=1)), 3)
@@ -251,6 +254,20 @@ def speed(rounds: int, seconds: float) -> dict[str, Any]:
         if "ultraml" in times:
             result[name]["ultraml / fan"] = spread(times["ultraml"] / times["fan"])
     return result
+
+
+def fits(clips: int = 15) -> dict[str, Any]:
+    """Processor milliseconds of a fit at 640x480, one thread: a clip whose frames were read, and a still."""
+    times: dict[str, list[float]] = {"clip, without its frames": [], "still": []}
+    for seed in range(clips + 1):
+        frames = sa.phantom.make_clip(frames=8, size=(480, 640), seed=seed).frames
+        group = chosen(groups_of_clip(frames), "one")
+        jobs = (lambda g=group: sector_of_group(g), lambda f=frames: sa.sector_from_image(f[0]))
+        for taken, job in zip(times.values(), jobs, strict=True):
+            start = time.process_time()
+            job()
+            taken.append(1e3 * (time.process_time() - start))
+    return {name: spread(np.array(taken[1:]), 1) for name, taken in times.items()}  # the first warms up
 
 
 def show(title: str, rows: dict[str, dict[str, Any]]) -> None:
@@ -290,7 +307,8 @@ def main() -> None:
         show(title, result[title])
     if options.rounds:
         result["speed, ms a frame, 500 frames of 640x480"] = speed(options.rounds, 0.03)
-        print(json.dumps(result["speed, ms a frame, 500 frames of 640x480"], indent=1))
+        result["speed, processor ms a fit of 640x480"] = fits()
+        print(json.dumps({name: value for name, value in result.items() if "speed" in name}, indent=1))
     if options.write:
         print(write("sectors", result))
 

@@ -98,6 +98,7 @@ def test_no_good_sector_no_copy(tmp_path: Path) -> None:
     clip, m, o = KINDS["NPZ"](tmp_path), tmp_path / "m", tmp_path / "o"
     fails(clip, keep_mask(m, clip, SECTOR), o, "quality 0.80; expected at least 0.9", quality_at_least=0.9)
     fails(clip, keep_mask(m, clip, SECTOR, quality=float("nan")), o, "quality")
+    fails(clip, keep_mask(m, clip, SECTOR, overlay_inside_percent=2.5), o, "text or marks on 2.5% of it")
     fails(clip, keep_mask(m, clip, SECTOR, quality=None), o, "without a sector")
     fails(clip, keep_mask(m, clip, SECTOR, error="Static.", file=None), o, "without a sector")
     fails(clip, keep_mask(tmp_path / "other", clip, SECTOR, sha256="0" * 64), o, "has no entry")

@@ -20,8 +20,9 @@ psutil = pytest.importorskip("psutil")
 pytest.importorskip("filelock")
 from archive_command import N_CLIPS, assert_each_once, entries, make_clips, number, sectoraug  # noqa: E402
 
+from sectoraug.sectors.estimate import CLEAN_PERCENT  # noqa: E402
 from sectoraug.workbench.jobs.kept import kept_sector  # noqa: E402
-from sectoraug.workbench.review.journal import listing  # noqa: E402
+from sectoraug.workbench.review.journal import Change, Journal, listing, mask_digest  # noqa: E402
 from sectoraug.workbench.run.sources import sha256_of  # noqa: E402
 
 
@@ -40,6 +41,33 @@ def test_masks_are_those_of_the_clips(clips: Path, tmp_path: Path) -> None:
         assert np.array_equal(mask, sa.sector_from_clip(frames).sector * np.uint8(255))
         assert (entry["size"], entry["frames"], entry["error"]) == ([64, 64], 8, None)
         assert 0 < entry["quality"] <= 1
+        assert entry["overlay_inside_percent"] <= CLEAN_PERCENT
+        assert entry["echoes_outside_percent"] < 3
+
+
+def test_a_mask_with_text_inside_waits_for_a_person(tmp_path: Path) -> None:
+    clip = sa.phantom.make_clip(frames=8, size=(240, 240), seed=2, vendor=None)
+    frames = clip.frames.copy()
+    for row in (110, 130):
+        for frame in frames:
+            cv2.putText(frame, "LV 4.7cm", (70, row), cv2.FONT_HERSHEY_SIMPLEX, 0.7, 255, 1)
+    (tmp_path / "c").mkdir()
+    np.save(tmp_path / "c" / "written.npy", frames)
+    np.save(tmp_path / "c" / "clean.npy", clip.frames)
+    masks = tmp_path / "m"
+    table = sectoraug("masks", tmp_path / "c", "--out", masks, "--workers", 1)
+    assert (number(table, "quality at least 0.5"), number(table, "text or marks inside")) == (1, 1)
+    found = {entry["source"]: entry for entry in entries(masks)}
+    assert found["written.npy"]["overlay_inside_percent"] > 1
+    assert "text or marks inside" in found["written.npy"]["note"]
+    copies = ("apply", masks, tmp_path / "c", "--out", tmp_path / "a", "--workers", 1)
+    table = sectoraug(*copies, status=1)
+    assert (number(table, "copies done"), number(table, "refused")) == (1, 1)
+    assert "text or marks on" in table
+    mask = masks / found["written.npy"]["file"]
+    change = Change(found["written.npy"]["sha256"], mask_digest(mask), "in", (None,))
+    Journal(masks).append([change], "hand", "a")
+    assert number(sectoraug(*copies), "copies done") == 1
 
 
 def test_what_is_written_is_for_its_owner_only(clips: Path, tmp_path: Path) -> None:
