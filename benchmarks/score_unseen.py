@@ -19,12 +19,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+from score_sectors import GOOD, ours_of_stills, real_cases, score
 from timing import write
 from tqdm import tqdm
 
 import sectoraug as sa
 
-GOOD, BAD, SURE = 0.95, 0.9, 0.5
+BAD, SURE = 0.9, 0.5
 SHEET_SEED, TILE_PX = 0, 320
 
 
@@ -38,26 +39,19 @@ def found_in(frame: np.ndarray) -> sa.SectorEstimate | str:
 
 def on_drawn(folder: Path) -> dict[str, Any]:
     """The stills with a drawn sector."""
-    iou, quality = [], []
-    for entry in json.loads((folder / "sectors.json").read_text()):
-        sector = cv2.imread(str(folder / entry["sector"]), cv2.IMREAD_GRAYSCALE) > 0
-        found = found_in(sa.read_clip(folder / entry["file"])[0])
-        if isinstance(found, str):
-            iou.append(np.nan)
-            quality.append(0.0)
-        else:
-            iou.append((found.sector & sector).sum() / (found.sector | sector).sum())
-            quality.append(found.quality)
-    scores, sure = np.array(iou), np.array(quality) > SURE
+    find = ours_of_stills("net")
+    rows = [score(find, case) for case in real_cases(folder, clips=False)]
+    iou, quality = np.array([row.iou for row in rows]), np.array([row.quality for row in rows])
+    sure = quality > SURE
     return {
-        "stills": len(scores),
-        "refused": int(np.isnan(scores).sum()),
-        "mean_iou": round(float(np.nan_to_num(scores).mean()), 4),
-        "mean_iou_where_answered": round(float(np.nanmean(scores)), 4),
-        "least_iou_where_answered": round(float(np.nanmin(scores)), 3),
-        "iou_over_95_percent": round(100 * float((scores >= GOOD).mean()), 1),
+        "stills": len(iou),
+        "refused": int(np.isnan(iou).sum()),
+        "mean_iou": round(float(np.nan_to_num(iou).mean()), 4),
+        "mean_iou_where_answered": round(float(np.nanmean(iou)), 4),
+        "least_iou_where_answered": round(float(np.nanmin(iou)), 3),
+        "iou_over_95_percent": round(100 * float((iou >= GOOD).mean()), 1),
         "quality_over_half": int(sure.sum()),
-        "of_these_below_iou_90": int((scores[sure] < BAD).sum()),
+        "of_these_below_iou_90": int((iou[sure] < BAD).sum()),
     }
 
 
@@ -66,7 +60,7 @@ def on_all(folder: Path, sheet: Path | None) -> dict[str, Any]:
     files = sorted((folder / "images").glob("*/*.jpg"))
     shown = set(np.random.default_rng(SHEET_SEED).choice(len(files), 100, replace=False).tolist())
     refused: dict[str, int] = {}
-    tiles, without_outline, sure = [], 0, 0
+    tiles, without_outline, sure, clean = [], 0, 0, 0
     for k, file in enumerate(tqdm(files)):
         frame = sa.read_clip(file)[0]
         found = found_in(frame)
@@ -76,6 +70,7 @@ def on_all(folder: Path, sheet: Path | None) -> dict[str, Any]:
         else:
             without_outline += found.geometry is None
             sure += found.quality > SURE
+            clean += found.clean
         if k in shown:
             tiles.append(tile(frame, found))
     if sheet is not None:
@@ -86,6 +81,7 @@ def on_all(folder: Path, sheet: Path | None) -> dict[str, Any]:
         "reasons": refused,
         "without_an_outline": int(without_outline),
         "quality_over_half": int(sure),
+        "without_overlay_inside": int(clean),
     }
 
 

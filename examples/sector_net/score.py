@@ -135,8 +135,8 @@ def made_up(n: int) -> str:
         caught, written = caught + (true & widened(found)).sum(), written + true.sum()
     return (
         f"Made-up screens of unseen seeds: {refused[0]} of {asked[0]} with several views or a strip refused, "
-        f"{refused[1]} of {asked[1]} with one sector. Overlay, with two pixels of slack: {right / marked:.1%} of "
-        f"what is marked is some, {caught / written:.1%} of it is marked."
+        f"{refused[1]} of {asked[1]} with one sector. Overlay, two pixels of slack: {right / marked:.1%} "
+        f"of what is marked, and {caught / written:.1%} of it found."
     )
 
 
