@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.echoes import Evidence
+from sectoraug.sectors.clues.motion import ClipStatistics
 
 if TYPE_CHECKING:
     from sectoraug.sectors.clues.net import Seen  # imports torch
 
-_WRITTEN = 0.5  # share of a pixel from which on it counts as overlay
+_WRITTEN = 0.6  # probability of overlay from which on a pixel counts
+_STILL = 1.0  # grey levels of mean absolute difference: what moves more is no overlay
 
 
 class Figures(NamedTuple):
@@ -25,20 +27,26 @@ class Figures(NamedTuple):
     """Of the echoes: what lies outside the sector."""
 
 
-def figures(sector: NDArray[np.bool_], seen: Seen, evidence: Evidence | None = None) -> Figures:
+def figures(
+    sector: NDArray[np.bool_],
+    seen: Seen,
+    clip: ClipStatistics | None = None,
+    evidence: Evidence | None = None,
+) -> Figures:
     """Both figures of a sector.
 
     Args:
         sector: (H, W) of any size.
-        seen: what the network makes of the picture.
-        evidence: of a clip that moves: its echoes are what moves and shines; without, they are what the
-            network takes for the sector's inside.
+        seen: what the networks make of the picture.
+        clip, evidence: of a clip that moves, of the size of `seen.overlay`: its overlay stands still, and
+            its echoes move and shine. Without, echoes are what the network takes for the sector's inside.
     """
     written = seen.overlay > _WRITTEN
     inside = _at(sector, written.shape)
-    if evidence is None:
+    if clip is None or evidence is None:
         echoes = cv2.resize(seen.log_odds, written.shape[::-1], interpolation=cv2.INTER_LINEAR) > 0
     else:
+        written &= clip.difference < _STILL
         echoes = evidence.surely & evidence.solid
     echoes = np.asarray(echoes) & ~written
     return Figures(_percent(inside, written), _percent(echoes, ~inside))

@@ -122,9 +122,8 @@ def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
     """A sector that was drawn, with the figures that a found one has."""
     small = clip.shrunk(FIT_PX)
     evidence = next(levels(cleaned(small)))
-    return replace(
-        found, **figures(found.sector, looked_at(small), None if evidence.static else evidence)._asdict()
-    )
+    moving = () if evidence.static else (small, evidence)
+    return replace(found, **figures(found.sector, looked_at(small), *moving)._asdict())
 
 
 def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool) -> SectorEstimate:
@@ -144,6 +143,8 @@ def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bo
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
     if seen is not None and static:
         return sector_of_still(clip, raw, seen, why)
+    if seen is not None:
+        refusals.refuse_several(seen.single)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
@@ -153,4 +154,4 @@ def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bo
     how = f"found from brightness alone: {why}" if static else ""
     note = note_on(how, whole=whole, coloured=doppler(small, inside))
     found = SectorEstimate(sector, shape, round(quality, 4), note)
-    return found if seen is None else replace(found, **figures(sector, seen, best.evidence)._asdict())
+    return found if seen is None else replace(found, **figures(sector, seen, raw, best.evidence)._asdict())

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics
 
-_WRITTEN = 0.25  # share of a pixel from which on it may be part of a stroke
+_DIM, _BRIGHT = 8, 30  # grey levels
+_WRITTEN = 0.25  # probability of overlay from which on a pixel may be part of a stroke
 _STROKE, _STROKE_LEVEL = 0.02, 30  # of the longer side; grey levels above what is around
 _DEPTH = 2  # rims that a stroke may reach into a sector
 _MOSTLY, _LEAST_PX = 0.3, 3  # share of a stroke that lies outside, and how much of it
 
 
 def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
-    """Take burned-in pixels off the rim of a sector.
+    """Take burned-in pixels off a sector's rim.
 
     An outline is good to a pixel or two, and text, rulers and ECGs are cut off at it: what goes on inside
     at the grey level it has outside belongs to them, and in a clip that moves so does what stands still
@@ -28,14 +29,42 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
         clip: its statistics.
         moves: whether echoes move in this clip.
     """
-    rim_px = _rim_px(sector)
-    rim = _rim(sector, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * rim_px + 1, 2 * rim_px + 1)))
-    bright = clip.brightest > 8
-    burned = (clip.brightest > 30) & ~sector
+    burned = (clip.brightest > _BRIGHT) & ~sector
+    rim = _disc_rim(sector)
     if moves:
         burned |= rim & (clip.brightest > 2) & (clip.difference == 0)
-    level = clip.brightest.astype(np.int16)
-    for _ in range(rim_px):
+    return np.asarray(sector & ~_grown(burned, rim, clip.brightest), np.bool_)
+
+
+def without_strokes(
+    sector: NDArray[np.bool_], grey: NDArray[np.uint8], overlay: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Take off a still's rim what goes on inside from flat bars and from what the network calls overlay.
+
+    Echoes that an outline cuts off are neither, so they take nothing with them. Strokes that lie outside
+    for a good part go deeper than the rim.
+
+    Args:
+        sector: (H, W).
+        grey: (H, W).
+        overlay: (h, w), 0..1: the probability of overlay, of any size.
+    """
+    written = cv2.resize(overlay, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) > _WRITTEN
+    flat = _even(grey, (1, 3)) | _even(grey, (3, 1))
+    bars = ~sector & (flat & (grey > _DIM) | written & (grey > _BRIGHT))
+    # The pixel beside a bar mixes both.
+    bars = cv2.dilate(bars.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    burned = _grown(np.asarray(bars), _disc_rim(sector), grey)
+    reach = 2 * _DEPTH * _rim_px(sector) + 1
+    deeper = _rim(sector, np.ones((reach, reach), np.uint8)) & _crossing(sector, grey, written)
+    return np.asarray(sector & ~burned & ~deeper, np.bool_)
+
+
+def _grown(burned: NDArray[np.bool_], rim: NDArray[np.bool_], grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """What is burned in, and what on the rim goes on from it at the same grey level."""
+    bright = grey > _DIM
+    level = grey.astype(np.int16)
+    for _ in range(_rim_px(grey)):
         grown = burned.copy()
         for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
             here, there = _shifted(down, across)
@@ -44,34 +73,35 @@ def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: b
         if np.array_equal(grown, burned):
             break
         burned = grown
-    return np.asarray(sector & ~burned, np.bool_)
+    return burned
 
 
-def without_strokes(
-    sector: NDArray[np.bool_], grey: NDArray[np.uint8], overlay: NDArray[np.float32]
-) -> NDArray[np.bool_]:
-    """Take strokes off the rim of a still's sector that reach into it from outside, as text and rulers do.
+def _even(grey: NDArray[np.uint8], window: tuple[int, int]) -> NDArray[np.bool_]:
+    """Where a pixel and its neighbours are of one level, as on bars and panels."""
+    square = np.ones(window, np.uint8)
+    return np.asarray(cv2.dilate(grey, square) == cv2.erode(grey, square), np.bool_)
 
-    Args:
-        sector: (H, W).
-        grey: (H, W).
-        overlay: (h, w), 0..1: the share of each pixel that is overlay, of any size.
-    """
+
+def _crossing(sector: NDArray[np.bool_], grey: NDArray[np.uint8], written: NDArray[Any]) -> NDArray[np.bool_]:
+    """Strokes that reach into a sector from outside."""
     side = max(5, round(_STROKE * max(sector.shape))) | 1
-    written = cv2.resize(overlay, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) > _WRITTEN
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8)) > _STROKE_LEVEL
-    strokes = written & thin
+    strokes = np.asarray(written & thin, np.bool_)
     count, labels, sizes, _ = cv2.connectedComponentsWithStats(strokes.view(np.uint8), connectivity=8)
     beyond = np.bincount(labels.ravel(), ~sector.ravel(), count)
     crossing = (beyond >= _MOSTLY * sizes[:, cv2.CC_STAT_AREA]) & (beyond >= _LEAST_PX)
     crossing[0] = False
-    widened = cv2.dilate(crossing[labels].view(np.uint8), np.ones((3, 3), np.uint8)) > 0
-    reach = 2 * _DEPTH * _rim_px(sector) + 1
-    return sector & ~(np.asarray(widened) & _rim(sector, np.ones((reach, reach), np.uint8)))
+    widened = cv2.dilate(crossing[labels].view(np.uint8), np.ones((3, 3), np.uint8))
+    return np.asarray(widened > 0, np.bool_)
 
 
-def _rim_px(sector: NDArray[np.bool_]) -> int:
-    return max(2, round(0.008 * float(max(sector.shape))))
+def _disc_rim(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    side = 2 * _rim_px(sector) + 1
+    return _rim(sector, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
+
+
+def _rim_px(picture: NDArray[Any]) -> int:
+    return max(2, round(0.008 * float(max(picture.shape))))
 
 
 def _rim(sector: NDArray[np.bool_], reach: NDArray[Any]) -> NDArray[np.bool_]:

@@ -1,21 +1,24 @@
-"""The sector of one frame, by the network that comes with the package."""
+"""The sector of one frame, and what is written on it, by the networks that come with the package."""
 
 from __future__ import annotations
 
 from functools import cache
 from importlib.resources import as_file, files
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
+from torch import nn
 
 from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
+from sectoraug.sectors.clues.overlay_model import OverlayNet
 
-WEIGHTS = "sector_net.safetensors"
+Net = TypeVar("Net", bound=nn.Module)
+WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"
 _MARGIN = 0.2  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
 
@@ -26,7 +29,7 @@ class Seen(NamedTuple):
     log_odds: NDArray[np.float32]
     """(H, W): above 0 inside the sector, in nepers."""
     overlay: NDArray[np.float32]
-    """(H, W), 0..1: the share of each pixel that is text, a ruler, a mark or a curve."""
+    """(H, W): the probability of text, a ruler, a mark or a curve, around the sector; 0 far from it."""
     single: float
     """Log-odds of the frame's showing one sector, so neither several nor a strip."""
 
@@ -40,26 +43,36 @@ def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
     """
     model = default_net() if model is None else model
     grey = to_grey(frame)
-    logits, overlay, single = _look(grey, model)
+    logits, single = _look(grey, model)
     # Specks far off are no reason to stay away.
     found = cv2.morphologyEx((logits > 0).view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     around = _surroundings(found > 0, grey.shape)
-    log_odds, overlay = _enlarged(logits, grey.shape), _enlarged(overlay, grey.shape)
+    log_odds = _enlarged(logits, grey.shape)
+    close = grey if around is None else grey[around]
     if around is not None:
-        close = grey[around]
-        logits, sharper, _ = _look(close, model)
-        log_odds[around] = (log_odds[around] + _enlarged(logits, close.shape)) / 2
-        overlay[around] = _enlarged(sharper, close.shape)
+        log_odds[around] = (log_odds[around] + _enlarged(_look(close, model)[0], close.shape)) / 2
+    overlay = np.zeros(grey.shape, np.float32)
+    overlay[around or ...] = _enlarged(_written(close), close.shape)
     return Seen(log_odds, overlay, single)
 
 
 @cache
 def default_net() -> SectorNet:
-    """The network that comes with the package, read once."""
-    model = SectorNet()
-    with as_file(files("sectoraug.sectors.clues") / WEIGHTS) as path:
+    """The network for sectors that comes with the package, read once."""
+    return _loaded(SectorNet(), WEIGHTS)
+
+
+@cache
+def default_overlay_net() -> OverlayNet:
+    """The network for overlay that comes with the package, read once."""
+    return _loaded(OverlayNet(), OVERLAY_WEIGHTS)
+
+
+def _loaded(model: Net, name: str) -> Net:
+    with as_file(files("sectoraug.sectors.clues") / name) as path:
         model.load_state_dict({key: value.float() for key, value in load_file(path).items()}, strict=False)
-    return model.eval().to(memory_format=torch.channels_last)
+    model.eval().to(memory_format=torch.channels_last)
+    return model
 
 
 def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
@@ -69,11 +82,18 @@ def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=how), np.float32)
 
 
-def _look(grey: NDArray[Any], model: SectorNet) -> Seen:
-    """What the network makes of a frame squeezed to a square, of that size."""
+def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
+    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the log-odds of one sector."""
     with torch.inference_mode():
         answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
-    return Seen(answer.inside[0, 0].numpy(), answer.overlay[0, 0].sigmoid().numpy(), float(answer.single))
+    return answer.inside[0, 0].numpy(), float(answer.single)
+
+
+def _written(grey: NDArray[Any]) -> NDArray[np.float32]:
+    """Probabilities (SIDE_PX, SIDE_PX) of overlay of a frame squeezed to a square."""
+    with torch.inference_mode():
+        answer = default_overlay_net()(planes(torch.from_numpy(squeezed(grey))[None, None]))
+    return np.asarray(answer[0, 0].sigmoid().numpy(), np.float32)
 
 
 def _enlarged(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:

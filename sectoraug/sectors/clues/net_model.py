@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     inside: Tensor
     """(B, 1, 256, 256) logits, above 0 inside the sector."""
     overlay: Tensor
-    """(B, 1, 256, 256) logits of the share of a pixel that is text, a ruler, a mark or a curve."""
+    """(B, 1, 256, 256) logits of the share of a pixel that is overlay: coarse, a second task to learn by."""
     single: Tensor
     """(B,) logits, above 0 where a frame shows one sector rather than several, or a strip."""
 
@@ -38,9 +38,9 @@ class SectorNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         inputs = (2 * _SHUFFLE**2, *_WIDTHS[:-1])
-        self.down = nn.ModuleList(_block(i, o) for i, o in zip(inputs, _WIDTHS, strict=True))
+        self.down = nn.ModuleList(block(i, o) for i, o in zip(inputs, _WIDTHS, strict=True))
         wide = list(reversed(_WIDTHS))
-        self.up = nn.ModuleList(_block(i + o, o) for i, o in pairwise(wide))
+        self.up = nn.ModuleList(block(i + o, o) for i, o in pairwise(wide))
         self.head = nn.Conv2d(_WIDTHS[0], 2 * _SHUFFLE**2, 1)
         self.single = nn.Linear(2 * _WIDTHS[-1], 1)
 
@@ -70,7 +70,8 @@ def planes(grey: Tensor) -> Tensor:
     return torch.cat([grey / 255, torch.log1p((grey - darkest).clamp(min=0)) / 5.5452], 1)
 
 
-def _block(inside: int, outside: int) -> nn.Sequential:
+def block(inside: int, outside: int) -> nn.Sequential:
+    """Two convolutions, each normalised over the batch."""
     layers: list[nn.Module] = []
     for channels in (inside, outside):
         layers += [nn.Conv2d(channels, outside, 3, padding=1, bias=False), nn.BatchNorm2d(outside)]

@@ -68,7 +68,7 @@ class Entry:
 
     @property
     def clean(self) -> bool:
-        """Whether no text, ruler, mark or curve was seen inside the sector, or a person drew it all the same."""
+        """Whether no overlay was seen inside the sector, or a person drew it all the same."""
         return self.drawn or is_clean(self.overlay_inside_percent)
 
     def good(self, quality_at_least: float) -> bool:

@@ -17,8 +17,9 @@ import torch
 from safetensors import safe_open
 
 import sectoraug as sa
-from sectoraug.sectors.clues.net import WEIGHTS, default_net, seen_by_net
+from sectoraug.sectors.clues.net import OVERLAY_WEIGHTS, WEIGHTS, default_net, seen_by_net
 from sectoraug.sectors.clues.net_model import SectorNet
+from sectoraug.sectors.clues.overlay_model import OverlayNet
 
 TRAIN = Path(__file__).parents[3] / "examples" / "sector_net" / "train.py"
 
@@ -44,13 +45,33 @@ def stills(n: int, seed: int = 77) -> list[sa.phantom.PhantomClip]:
     ]
 
 
-def test_the_weights_are_small_and_fit_the_model() -> None:
-    path = Path(str(files("sectoraug.sectors.clues") / WEIGHTS))
-    assert path.stat().st_size < 4e6
-    with safe_open(path, "pt") as stored:
-        names = set(stored.keys())
-    counters = {name for name in SectorNet().state_dict() if name.endswith("num_batches_tracked")}
-    assert names == set(SectorNet().state_dict()) - counters
+def test_the_weights_are_small_and_fit_the_models() -> None:
+    total = 0
+    for name, model in ((WEIGHTS, SectorNet()), (OVERLAY_WEIGHTS, OverlayNet())):
+        path = Path(str(files("sectoraug.sectors.clues") / name))
+        total += path.stat().st_size
+        with safe_open(path, "pt") as stored:
+            names = set(stored.keys())
+        counters = {key for key in model.state_dict() if key.endswith("num_batches_tracked")}
+        assert names == set(model.state_dict()) - counters
+    assert total < 4e6
+
+
+def test_text_and_marks_over_echoes_are_seen() -> None:
+    clips = stills(24, seed=78)
+    before = [seen_by_net(clip.frames[0]).overlay[clip.sector] for clip in clips]
+    share = np.array([(overlay > 0.5).mean() for overlay in before])
+    found = []
+    for clip in clips:
+        frame = clip.frames[0].copy()
+        rows, columns = np.nonzero(cv2.erode(clip.sector.view(np.uint8), np.ones((61, 61), np.uint8)))
+        at = int(np.median(columns)) - 25, int(np.median(rows))
+        cv2.putText(frame, "4.7 cm", at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
+        written = (frame != clip.frames[0]) & clip.sector
+        found.append((seen_by_net(frame).overlay[written] > 0.5).mean())
+    print(np.round(share, 4), np.round(found, 2))
+    assert np.median(share) < 1e-3
+    assert np.median(found) > 0.4
 
 
 def test_phantom_stills() -> None:
