@@ -32,7 +32,7 @@ _UNEXPLAINED = 0.06  # expected IoU that an outline may cost
 _PRECISION = 0.012  # of the longer side: how far off an edge the network's may lie
 _ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
 _LEVEL = 0.05, 3.0  # grey levels of motion and brightness
-_SLOPE, _BIAS = 1.85, -3.58
+_SLOPE, _BIAS = 2.39, -4.49
 _FREE_FORM = -1.5
 
 
