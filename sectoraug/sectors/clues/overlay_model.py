@@ -1,4 +1,4 @@
-"""The network that tells text, rulers, marks and curves from echoes: a U-Net of 62,000 weights."""
+"""The network that tells text, rulers, marks and curves from echoes: a U-Net of 73,000 weights."""
 
 from __future__ import annotations
 
