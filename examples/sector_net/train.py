@@ -35,7 +35,7 @@ from tqdm import tqdm
 
 from sectoraug.sectors.clues.net import OVERLAY_WEIGHTS, WEIGHTS
 from sectoraug.sectors.clues.net_model import SectorNet, planes
-from sectoraug.sectors.clues.overlay_model import OverlayNet
+from sectoraug.sectors.clues.net_overlay import OverlayNet
 
 Net = TypeVar("Net", bound=nn.Module)
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
-from sectoraug.sectors.clues.overlay_model import OverlayNet
+from sectoraug.sectors.clues.net_overlay import OverlayNet
 
 Net = TypeVar("Net", bound=nn.Module)
 WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"

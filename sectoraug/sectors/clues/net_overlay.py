@@ -17,7 +17,7 @@ class OverlayNet(nn.Module):
 
     Examples:
         >>> import torch
-        >>> from sectoraug.sectors.clues.overlay_model import OverlayNet
+        >>> from sectoraug.sectors.clues.net_overlay import OverlayNet
         >>> OverlayNet()(torch.zeros(1, 2, 256, 256)).shape
         torch.Size([1, 1, 256, 256])
     """
