@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from sectoraug.sectors import SectorNotFound as SectorNotFound
     from sectoraug.sectors import sector_from_clip as sector_from_clip
     from sectoraug.sectors import sector_from_image as sector_from_image
+    from sectoraug.shortcut import PlantedShortcut as PlantedShortcut
+    from sectoraug.shortcut import donor_styles as donor_styles
+    from sectoraug.shortcut import plant_shortcut as plant_shortcut
+    from sectoraug.shortcut import style_sheet as style_sheet
     from sectoraug.swap import blacken_sector as blacken_sector
     from sectoraug.swap import swap_background as swap_background
 
@@ -56,6 +60,7 @@ _HOME = {
     "Focus": "evidence.metric",
     "GradCAM": "evidence.gradcam",
     "NoiseBackground": "plugins.albumentations",
+    "PlantedShortcut": "shortcut",
     "RandomBackMix": "plugins.kornia",
     "SectorEstimate": "sectors",
     "SectorGeometry": "sectors",
@@ -68,14 +73,17 @@ _HOME = {
     "clustering_scores": "evidence.clustering",
     "compare_runs": "evidence.statistics",
     "coverage_percent": "evidence.focus",
+    "donor_styles": "shortcut",
     "energy_landmarks": "evidence.landmarks",
     "energy_percent": "evidence.focus",
     "features_at": "evidence.landmarks",
     "focus_percent": "evidence.focus",
     "iter_clip": "reading",
+    "plant_shortcut": "shortcut",
     "read_clip": "reading",
     "sector_from_clip": "sectors",
     "sector_from_image": "sectors",
+    "style_sheet": "shortcut",
     "swap_background": "swap",
     "swap_background_batch": "batch",
 }

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def tmed2(source: Source) -> list[Row]:
             )
         image = source.root / row["folder"] / row["image"]
         rows.append(
-            Row(image, row["label"], found[1], SPLIT_NAMES[row["split"]], beside(source, row["image"]))
+            Row(image, row["label"], found[1], SPLIT_NAMES[row["split"]], beside(source, image))
         )
     return rows
 
@@ -104,7 +105,7 @@ def folders(source: Source) -> list[Row]:
             continue
         patient = path.name.split("_", 1)[0].split(".", 1)[0]
         split = SPLIT_NAMES[path.parts[-3]] if given else split_of(patient)
-        rows.append(Row(path, path.parent.name, patient, split, beside(source, path.name)))
+        rows.append(Row(path, path.parent.name, patient, split, beside(source, path)))
     return rows
 
 
@@ -126,7 +127,19 @@ def mimic(source: Source) -> list[Row]:
             )
         image = source.root / row["image"]
         if image.exists():  # people download parts of it
-            rows.append(Row(image, row["label"], patient, split_of(patient), beside(source, image.name)))
+            rows.append(Row(image, row["label"], patient, split_of(patient), beside(source, image)))
+    return rows
+
+
+def mmotu(source: Source) -> list[Row]:
+    """MMOTU's 2D set as ROOT/images/CLASS/NUMBER.jpg; it names no patients, and neighbours are often one.
+
+    So images of 20 numbers that follow each other, over all classes, count as one patient.
+    """
+    rows = []
+    for path in sorted(source.root.glob("images/*/*.jpg")):
+        patient = f"block {int(path.stem) // 20}"
+        rows.append(Row(path, path.parent.name, patient, split_of(patient), beside(source, path)))
     return rows
 
 
@@ -135,6 +148,7 @@ ADAPTERS: dict[str, Callable[[Source], list[Row]]] = {
     "tmed2": tmed2,
     "folders": folders,
     "mimic": mimic,
+    "mmotu": mmotu,
 }
 
 
@@ -165,15 +179,27 @@ def split_of(patient: str) -> str:
     return "train" if share < SHARES[0] else "val" if share < sum(SHARES) else "i.d."
 
 
-def beside(source: Source, name: str) -> Path | None:
-    """The sector's file with the image's name, any ending."""
+def beside(source: Source, image: Path) -> Path | None:
+    """The sector's file: of a folder that `sectoraug masks` wrote the good ones, else named as the image."""
     if source.sectors is None:
         return None
-    for ending in (Path(name).suffix, ".png", ".npy"):
-        path = source.sectors / f"{Path(name).stem}{ending}"
+    if (source.sectors / "manifest.jsonl").exists():
+        kept = masks_of_run(source.sectors)
+        return kept.get(hashlib.sha256(image.read_bytes()).hexdigest()) if image.exists() else None
+    for ending in (image.suffix, ".png", ".npy"):
+        path = source.sectors / f"{image.stem}{ending}"
         if path.exists():
             return path
     return None
+
+
+@lru_cache(maxsize=1)
+def masks_of_run(folder: Path) -> dict[str, Path]:
+    try:
+        from sectoraug.workbench.jobs.kept import kept_masks
+    except ImportError as error:
+        raise SystemExit(f"{folder} is a run of `sectoraug masks`, which needs the extra workbench: {error}") from error
+    return kept_masks(folder)
 
 
 def checked(rows: list[Row], where: str, splits: Iterable[str] = SPLITS[:3]) -> list[Row]:
@@ -188,14 +214,19 @@ def checked(rows: list[Row], where: str, splits: Iterable[str] = SPLITS[:3]) -> 
     return rows
 
 
+def source_of(arguments: argparse.Namespace) -> Source:
+    """What --root and the options beside it say."""
+    columns = dict(text.split("=", 1) for text in arguments.columns)
+    return Source(arguments.root, arguments.labels, _folder(arguments.sectors), columns)
+
+
 def load_tables(arguments: argparse.Namespace, size: int, folder: Path) -> Data:
     """The images of --data, and those of --ood as the o.o.d. test, at one size."""
-    columns = dict(text.split("=", 1) for text in arguments.columns)
-    source = Source(arguments.root, arguments.labels, _folder(arguments.sectors), columns)
+    source = source_of(arguments)
     rows = checked(ADAPTERS[arguments.data](source), str(arguments.root))
     found = [arguments.sectors == "auto"] * len(rows)
     if arguments.ood:
-        far = Source(arguments.ood_root, arguments.ood_labels, _folder(arguments.ood_sectors), columns)
+        far = Source(arguments.ood_root, arguments.ood_labels, _folder(arguments.ood_sectors), source.columns)
         others = [Row(r.image, r.label, r.patient, "o.o.d.", r.sector) for r in ADAPTERS[arguments.ood](far)]
         checked(others, str(arguments.ood_root), ("o.o.d.",))
         rows = [row for row in rows if row.split != "o.o.d."]

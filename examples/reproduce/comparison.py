@@ -12,6 +12,8 @@ from data import PHANTOMS, SIZES, Data, load_phantom
 from figure import draw_maps
 from grids import TABLES, runs_of, sweep
 from methods import parse_run
+from planted import load_planted
+from planted_table import report_planted
 from ranks import rank_and_world, start_ranks
 from tables import report
 from tqdm import tqdm
@@ -21,8 +23,10 @@ from whole_files import write_whole
 
 def parse(usage: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=(*PHANTOMS, *ADAPTERS), default="phantom")
+    parser.add_argument("--data", choices=(*PHANTOMS, *ADAPTERS, "planted"), default="phantom")
     parser.add_argument("--root", type=Path, help="where the real data is")
+    parser.add_argument("--layout", choices=tuple(ADAPTERS), default="folders", help="of --data planted")
+    parser.add_argument("--strength", type=float, default=0.95, help="of the planted shortcut, 0..1")
     parser.add_argument("--labels", type=Path, help="the CSV of labels, where it is not in --root")
     parser.add_argument("--sectors", help="a folder of PNGs named as the images, or auto to find them")
     parser.add_argument("--columns", nargs="+", default=[], metavar="OURS=THEIRS", help="renamed columns")
@@ -47,18 +51,21 @@ def parse(usage: str) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "output" / "reproduce")
     arguments = parser.parse_args()
-    if arguments.data in ADAPTERS and arguments.root is None:
+    if arguments.data not in PHANTOMS and arguments.root is None:
         parser.error(f"--data {arguments.data} needs --root FOLDER")
     if arguments.ood and arguments.ood_root is None:
         parser.error(f"--ood {arguments.ood} needs --ood-root FOLDER")
     if arguments.tables is None:
         chosen = arguments.runs or arguments.fractions
-        arguments.tables = [] if chosen else ["table1", "table2", "samples"]
+        usual = ["planted"] if arguments.data == "planted" else ["table1", "table2", "samples"]
+        arguments.tables = [] if chosen else usual
     return arguments
 
 
 def load(arguments: argparse.Namespace, size: int) -> Data:
     folder = arguments.out / "data"
+    if arguments.data == "planted":
+        return load_planted(arguments, size, folder)
     if arguments.data in ADAPTERS:
         return load_tables(arguments, size, folder)
     counts = SIZES["paper" if arguments.setting == "paper" else "small"]
@@ -92,7 +99,7 @@ def main(usage: str = "") -> None:
         dist.destroy_process_group()
     if rank > 0:
         return
-    text = report(arguments.out / "runs")
+    text = report_planted(arguments.out / "runs", data) if arguments.data == "planted" else report(arguments.out / "runs")
     write_whole(arguments.out / "tables.md", lambda part: part.write_text(text + "\n"))
     draw_maps(arguments.out, data, setting, device)
     print(f"\n{text}\n\nruns, tables and maps are in {arguments.out}")

@@ -51,6 +51,10 @@ class Data:
     key: str = ""
     """Names the cached arrays; two runs with one key saw the same data."""
 
+    def at(self, seed: int) -> Data:
+        """The splits of one seed; all seeds share them, but where a shortcut is planted."""
+        return self
+
 
 def load_phantom(name: str, counts: dict[str, int], size: int, folder: Path) -> Data:
     """One of PHANTOMS with so many images a split, made on the first call."""
@@ -86,8 +90,9 @@ def cached(
     what: dict[str, Any],
     classes: tuple[str, ...],
     make: Callable[[Path], dict[str, np.ndarray]],
+    names: tuple[str, ...] = SPLITS,
 ) -> Data:
-    """Memory-mapped arrays from folder/NAME-HASH, made by rank 0 if they are not there.
+    """Memory-mapped arrays of the splits `names` from folder/NAME-HASH, made by rank 0 if they are not there.
 
     `make` gets a folder for what it wants to find again if it is killed.
     They show what was burned in around the images: the folder is for its owner only.
@@ -111,7 +116,7 @@ def cached(
         return np.load(target / f"{key}.npy", mmap_mode="c", allow_pickle=False)
 
     splits = {}
-    for split in SPLITS:
+    for split in names:
         if (target / f"{split}-labels.npy").exists():
             images, sectors, labels, patients = (opened(f"{split}-{key}") for key in _FILES)
             splits[split] = Patients(images, sectors, np.asarray(labels), np.asarray(patients))

@@ -48,6 +48,13 @@ TABLES: dict[str, tuple[Run, ...]] = {
         ),
     ),
     "seams": tuple(Run(m) for m in ("backmix", "backmix-soft", "backmix-other", "backmix-ramp")),
+    # With --data planted, real images:
+    "planted": (
+        *(Run(method) for method in ("baseline", "black", "noise", "shuffle", "dim", "cutmix", "sma")),
+        Run("backmix"),
+        Run("backmix", 0.05),
+        Run("wbackmix", 0.05, 1.0),
+    ),
     "networks": tuple(
         Run(method, network=network)
         for network in ("resnet18", "vit-tiny", "convnext-tiny")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from data import Data
 from frames import standardised
-from judging import evaluate, judge_epoch
+from judging import evaluate, judge_epoch, predictions
 from methods import Frames, Run, start_worker, training_split
 from networks import LEARNING_RATE_SHARE, cam_layer, make_network
 from ranks import rank_and_world, wait_for_all
@@ -68,6 +68,7 @@ def finish(
     run: Run, data: Data, setting: Setting, out: Path, device: torch.device, workers: int = 0
 ) -> dict[str, Any]:
     """The run's JSON, read if it is there, else made; a half-trained run goes on after its last epoch."""
+    data = data.at(run.seed)
     path = out / "runs" / f"{run.file}.json"
     shared = {"setting": asdict(setting), "data": data.key}
     if path.exists():
@@ -88,6 +89,7 @@ def finish(
                 for split, each in data.splits.items()
                 if split not in ("train", "val")
             },
+            "answers": answers(model, data, device),
             "layer": layer_of(run, setting),
             "parameters": sum(p.numel() for p in model.parameters()),
             "forward_ratio": forward_ratio(model, plain, setting.size, device),
@@ -104,6 +106,15 @@ def finish(
         checkpoint(out, run).unlink(missing_ok=True)
     wait_for_all()
     return result
+
+
+def answers(model: nn.Module, data: Data, device: torch.device) -> dict[str, list[int]]:
+    """The predicted label of every test image, so that what differs can be told image by image."""
+    return {
+        split: predictions(model, each, device).tolist()
+        for split, each in data.splits.items()
+        if split not in ("train", "val")
+    }
 
 
 def refuse_others(found: Any, shared: dict[str, Any], path: Path) -> None:

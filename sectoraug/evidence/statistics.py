@@ -52,7 +52,11 @@ class RunComparison:
 
 
 def compare_runs(
-    runs: Mapping[str, Sequence[float]], *, confidence: float = 0.95, equal_variances: bool = True
+    runs: Mapping[str, Sequence[float]],
+    *,
+    confidence: float = 0.95,
+    equal_variances: bool = True,
+    paired: bool = False,
 ) -> RunComparison:
     """Compare models by the scores of their repeated runs (Zahn & Perrin, section 2.3.4, Tables 1-4).
 
@@ -63,9 +67,12 @@ def compare_runs(
         runs: two or more models' names and the scores of their runs, two or more each.
         confidence: of the intervals, in 0..1; pairs are tested at 1 - confidence.
         equal_variances: pooled variance, as in the paper; False for Welch's test.
+        paired: the k-th runs of all models share seed and split: test their differences, which leaves out how
+            hard each split is.
 
     Raises:
-        TypeError, ValueError: fewer models or runs, or scores that are not finite.
+        TypeError, ValueError: fewer models or runs, scores that are not finite, or paired models with
+            different numbers of runs.
 
     Examples:
         >>> import sectoraug as sa
@@ -80,7 +87,18 @@ def compare_runs(
         )
     checks.number(confidence, 0, 1, "confidence")
     scores = {str(name): _scores(values, str(name)) for name, values in runs.items()}
-    p_value = {(a, b): _p_value(scores[a], scores[b], equal_variances) for a, b in combinations(scores, 2)}
+    lengths = {len(values) for values in scores.values()}
+    if paired and len(lengths) > 1:
+        raise ValueError(
+            f"paired models have {min(lengths)} to {max(lengths)} runs; expected as many each, in the same "
+            "order: leave out the seeds that some lack."
+        )
+    p_value = {
+        (a, b): _paired_p_value(scores[a] - scores[b])
+        if paired
+        else _p_value(scores[a], scores[b], equal_variances)
+        for a, b in combinations(scores, 2)
+    }
     return RunComparison(
         n={name: len(values) for name, values in scores.items()},
         mean={name: float(values.mean()) for name, values in scores.items()},
@@ -182,3 +200,9 @@ def _p_value(a: NDArray[np.float64], b: NDArray[np.float64], equal_variances: bo
     if a.std() == 0 and b.std() == 0:
         return float(a[0] == b[0])
     return float(stats.ttest_ind(a, b, equal_var=equal_variances).pvalue)
+
+
+def _paired_p_value(differences: NDArray[np.float64]) -> float:
+    if differences.std() == 0:
+        return float(differences[0] == 0)
+    return float(stats.ttest_1samp(differences, 0).pvalue)

@@ -20,7 +20,7 @@ LAYERS = [
     ["checks", "draws", "progress"],
     ["swap", "fills", "evidence"],
     ["reading", "phantom"],
-    ["pool", "sectors"],
+    ["pool", "sectors", "shortcut"],
     ["batch", "losses"],
     ["plugins"],
     ["workbench"],

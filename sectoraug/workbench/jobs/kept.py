@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -66,6 +67,41 @@ def kept_sector(
         which = name if entry.part is None else f"{name}, part {entry.part[0]} of {entry.part[1]},"
         sectors.append(_good_sector(folder, entry, which, quality_at_least, reviewed_only))
     return KeptSector(entries, sectors)
+
+
+def kept_masks(
+    folder: str | Path, quality_at_least: float = 0.5, reviewed_only: bool = False
+) -> dict[str, Path]:
+    """The mask of every clip of a `masks` run that has a good one, by the same rules as `apply` and `pool`.
+
+    Args:
+        folder: what `sectoraug masks` has written.
+        quality_at_least: of masks that nobody sorted, in 0..1; they must be free of text and marks, too.
+        reviewed_only: leave those out altogether.
+
+    Returns:
+        Paths of PNGs, 0 outside and 255 inside, by the SHA-256 of the clip's bytes. Clips in parts, which
+        have several masks, are left out.
+
+    Raises:
+        FileNotFoundError: no manifest there.
+
+    Examples:
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> folder = Path(mkdtemp())
+        >>> (folder / "manifest.jsonl").touch()
+        >>> kept_masks(folder)
+        {}
+    """
+    folder = Path(folder)
+    kept = {}
+    for clip, entries in latest_by_clip(folder).items():
+        if entries[0].part is None and entries[0].file is not None:
+            with suppress(SectorRefused):
+                _good_sector(folder, entries[0], entries[0].source, quality_at_least, reviewed_only)
+                kept[clip] = folder / entries[0].file
+    return kept
 
 
 def _good_sector(

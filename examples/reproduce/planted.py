@@ -1,0 +1,130 @@
+"""Real images on real backgrounds of others that tell the label: each seed its own split, donors and tie."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from adapters import ADAPTERS, Row, frame_of, source_of
+from data import Data, Patients, cached
+from tqdm import tqdm
+
+import sectoraug as sa
+
+PARTS = ("content", "donors", "donors of tests")
+TESTS = ("i.d.", "neutral", "neutral, other donors", "reversed", "own")
+FOLDS = 5
+LEAST_BACKGROUND = 0.15
+"""Of a donor's pixels."""
+_DEALT_BY = 2026
+
+
+@dataclass
+class Planted(Data):
+    """`at(seed)` gives the splits; the images here are as they were found, by PARTS."""
+
+    strength: float = 0.95
+
+    @cached_property
+    def styles(self) -> dict[str, np.ndarray]:
+        """The style of each donor, by part; all donors are sorted together."""
+        parts = [self.splits[part] for part in PARTS[1:]]
+        pool = pool_of_parts(parts)
+        styles = sa.donor_styles(pool, len(self.classes))
+        ends = np.cumsum([len(part.labels) for part in parts])
+        return dict(zip(PARTS[1:], np.split(styles, ends[:-1]), strict=True))
+
+    def at(self, seed: int) -> Data:
+        """Fold seed mod 5 is the test, an eighth of the other patients for validation.
+
+        Training, validation and the i.d. test have one tie, drawn anew for each seed; the reversed test gives
+        each class the style of the next one.
+        """
+        content = self.splits["content"]
+        patients = np.unique(content.patients)
+        order = np.random.default_rng(_DEALT_BY).permutation(len(patients))
+        fold_of = dict(zip(patients[order].tolist(), np.arange(len(patients)) % FOLDS, strict=True))
+        fold = np.array([fold_of[patient] for patient in content.patients.tolist()])
+        test = fold == seed % FOLDS
+        held = np.isin(content.patients, [p for p in patients[order] if fold_of[p] != seed % FOLDS][::8])
+        rng = np.random.default_rng([_DEALT_BY, seed])
+        tie = dict(enumerate(rng.permutation(len(self.classes)).tolist()))
+        next_one = {label: tie[(label + 1) % len(tie)] for label in tie}
+
+        def planted(rows: np.ndarray, part: str, k: int, strength: float, tie: dict[int, int]) -> Patients:
+            own = taken(content, rows)
+            made = sa.plant_shortcut(
+                own.images,
+                own.sectors,
+                own.labels,
+                pool_of_parts([self.splits[part]]),
+                strength,
+                seed=10 * seed + k,
+                styles=self.styles[part],
+                tie=tie,
+            )
+            return replace(own, images=made.images)
+
+        here, away = PARTS[1:]
+        splits = {
+            "train": planted(~test & ~held, here, 0, self.strength, tie),
+            "val": planted(held, here, 1, self.strength, tie),
+            "i.d.": planted(test, away, 2, self.strength, tie),
+            "neutral": planted(test, away, 3, 0.0, tie),
+            "neutral, other donors": planted(test, away, 4, 0.0, tie),
+            "reversed": planted(test, away, 5, self.strength, next_one),
+            "own": taken(content, test),
+        }
+        return Data(splits, self.classes, key=self.key)
+
+
+def taken(part: Patients, rows: np.ndarray) -> Patients:
+    return Patients(part.images[rows], part.sectors[rows], part.labels[rows], part.patients[rows])
+
+
+def pool_of_parts(parts: list[Patients]) -> sa.BackgroundPool:
+    images, sectors = (np.concatenate([getattr(p, key) for p in parts]) for key in ("images", "sectors"))
+    return sa.BackgroundPool.from_arrays(images, sectors)
+
+
+def load_planted(arguments: argparse.Namespace, size: int, folder: Path) -> Planted:
+    """The images of --layout that have a sector; a fifth of the patients gives donors and nothing else."""
+    rows = [row for row in ADAPTERS[arguments.layout](source_of(arguments)) if row.sector is not None]
+    if not rows:
+        raise SystemExit(
+            f"{arguments.root} gave no image with a sector; expected some: give --sectors a folder that "
+            "`sectoraug masks` wrote, or one of masks named as the images."
+        )
+    classes = tuple(arguments.classes or sorted({row.label for row in rows}))
+    what = {
+        "rows": [[str(row.image), row.label, row.patient, str(row.sector)] for row in rows],
+        "size": size,
+        "strength": arguments.strength,
+    }
+    made = cached(folder, "planted", what, classes, lambda _: _arrays(rows, classes, size), PARTS)
+    return Planted(made.splits, made.classes, key=made.key, strength=arguments.strength)
+
+
+def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, Any]:
+    patients = np.unique([row.patient for row in rows])
+    dealt = np.random.default_rng(_DEALT_BY).permutation(patients)[: round(len(patients) / 5)].tolist()
+    part_of = {patient: PARTS[1 + k % 2] for k, patient in enumerate(dealt)}
+    chosen: dict[str, list[tuple[np.ndarray, np.ndarray, int, str]]] = {part: [] for part in PARTS}
+    for row in tqdm(rows, desc="reading"):
+        part = part_of.get(row.patient, "content")
+        if part == "content" and row.label not in classes:
+            continue
+        image, sector = frame_of(row, False, size)
+        if part != "content" and sector.mean() > 1 - LEAST_BACKGROUND:
+            continue
+        label = classes.index(row.label) if row.label in classes else -1
+        chosen[part].append((image, sector, label, row.patient))
+    arrays = {}
+    for part, each in chosen.items():
+        for key, values in zip(("images", "sectors", "labels", "patients"), zip(*each, strict=True), strict=True):
+            arrays[f"{part}-{key}"] = np.array(values)
+    return arrays
