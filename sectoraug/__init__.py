@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sectoraug.plugins.albumentations import DimBackground as DimBackground
     from sectoraug.plugins.albumentations import NoiseBackground as NoiseBackground
     from sectoraug.plugins.albumentations import ShuffleBackground as ShuffleBackground
+    from sectoraug.plugins.albumentations_reshape import ReshapeSector as ReshapeSector
     from sectoraug.plugins.kornia import RandomBackMix as RandomBackMix
     from sectoraug.pool import BackgroundPool as BackgroundPool
     from sectoraug.pool.device import DevicePool as DevicePool
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from sectoraug.sectors import SectorNotFound as SectorNotFound
     from sectoraug.sectors import sector_from_clip as sector_from_clip
     from sectoraug.sectors import sector_from_image as sector_from_image
+    from sectoraug.sectors.outline.drawn import fit_outline as fit_outline
     from sectoraug.shortcut import PlantedShortcut as PlantedShortcut
     from sectoraug.shortcut import donor_styles as donor_styles
     from sectoraug.shortcut import plant_shortcut as plant_shortcut
@@ -62,6 +64,7 @@ _HOME = {
     "NoiseBackground": "plugins.albumentations",
     "PlantedShortcut": "shortcut",
     "RandomBackMix": "plugins.kornia",
+    "ReshapeSector": "plugins.albumentations_reshape",
     "SectorEstimate": "sectors",
     "SectorGeometry": "sectors",
     "SectorNotFound": "sectors",
@@ -78,6 +81,7 @@ _HOME = {
     "energy_percent": "evidence.focus",
     "features_at": "evidence.landmarks",
     "focus_percent": "evidence.focus",
+    "fit_outline": "sectors.outline.drawn",
     "iter_clip": "reading",
     "plant_shortcut": "shortcut",
     "read_clip": "reading",

@@ -89,9 +89,7 @@ def tmed2(source: Source) -> list[Row]:
                 "names: check --columns image=..."
             )
         image = source.root / row["folder"] / row["image"]
-        rows.append(
-            Row(image, row["label"], found[1], SPLIT_NAMES[row["split"]], beside(source, image))
-        )
+        rows.append(Row(image, row["label"], found[1], SPLIT_NAMES[row["split"]], beside(source, image)))
     return rows
 
 
@@ -198,7 +196,9 @@ def masks_of_run(folder: Path) -> dict[str, Path]:
     try:
         from sectoraug.workbench.jobs.kept import kept_masks
     except ImportError as error:
-        raise SystemExit(f"{folder} is a run of `sectoraug masks`, which needs the extra workbench: {error}") from error
+        raise SystemExit(
+            f"{folder} is a run of `sectoraug masks`, which needs the extra workbench: {error}"
+        ) from error
     return kept_masks(folder)
 
 

@@ -99,7 +99,11 @@ def main(usage: str = "") -> None:
         dist.destroy_process_group()
     if rank > 0:
         return
-    text = report_planted(arguments.out / "runs", data) if arguments.data == "planted" else report(arguments.out / "runs")
+    text = (
+        report_planted(arguments.out / "runs", data)
+        if arguments.data == "planted"
+        else report(arguments.out / "runs")
+    )
     write_whole(arguments.out / "tables.md", lambda part: part.write_text(text + "\n"))
     draw_maps(arguments.out, data, setting, device)
     print(f"\n{text}\n\nruns, tables and maps are in {arguments.out}")

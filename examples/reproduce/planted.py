@@ -38,19 +38,25 @@ class Planted(Data):
         ends = np.cumsum([len(part.labels) for part in parts])
         return dict(zip(PARTS[1:], np.split(styles, ends[:-1]), strict=True))
 
-    def at(self, seed: int) -> Data:
-        """Fold seed mod 5 is the test, an eighth of the other patients for validation.
+    def dealt(self, seed: int) -> dict[str, np.ndarray]:
+        """Which images of the content, (N,) bool, are for train, val and test: fold seed mod 5 is the test.
 
-        Training, validation and the i.d. test have one tie, drawn anew for each seed; the reversed test gives
-        each class the style of the next one.
+        An eighth of the other patients is for validation.
         """
-        content = self.splits["content"]
-        patients = np.unique(content.patients)
-        order = np.random.default_rng(_DEALT_BY).permutation(len(patients))
-        fold_of = dict(zip(patients[order].tolist(), np.arange(len(patients)) % FOLDS, strict=True))
-        fold = np.array([fold_of[patient] for patient in content.patients.tolist()])
-        test = fold == seed % FOLDS
-        held = np.isin(content.patients, [p for p in patients[order] if fold_of[p] != seed % FOLDS][::8])
+        content = self.splits["content"].patients
+        patients = np.unique(content)
+        order = np.random.default_rng(_DEALT_BY).permutation(patients)
+        mine = np.arange(len(order)) % FOLDS == seed % FOLDS
+        test, val = np.isin(content, order[mine]), np.isin(content, order[~mine][::8])
+        return {"train": ~test & ~val, "val": val, "test": test}
+
+    def at(self, seed: int) -> Data:
+        """Training, validation and the i.d. test have one tie, drawn anew for each seed.
+
+        The reversed test gives each class the style of the next one.
+        """
+        content, dealt = self.splits["content"], self.dealt(seed)
+        test = dealt["test"]
         rng = np.random.default_rng([_DEALT_BY, seed])
         tie = dict(enumerate(rng.permutation(len(self.classes)).tolist()))
         next_one = {label: tie[(label + 1) % len(tie)] for label in tie}
@@ -71,8 +77,8 @@ class Planted(Data):
 
         here, away = PARTS[1:]
         splits = {
-            "train": planted(~test & ~held, here, 0, self.strength, tie),
-            "val": planted(held, here, 1, self.strength, tie),
+            "train": planted(dealt["train"], here, 0, self.strength, tie),
+            "val": planted(dealt["val"], here, 1, self.strength, tie),
             "i.d.": planted(test, away, 2, self.strength, tie),
             "neutral": planted(test, away, 3, 0.0, tie),
             "neutral, other donors": planted(test, away, 4, 0.0, tie),
@@ -125,6 +131,8 @@ def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, A
         chosen[part].append((image, sector, label, row.patient))
     arrays = {}
     for part, each in chosen.items():
-        for key, values in zip(("images", "sectors", "labels", "patients"), zip(*each, strict=True), strict=True):
+        for key, values in zip(
+            ("images", "sectors", "labels", "patients"), zip(*each, strict=True), strict=True
+        ):
             arrays[f"{part}-{key}"] = np.array(values)
     return arrays
