@@ -37,7 +37,10 @@ class ResNet18(ResNet):
             self.inplanes = self.width
         return super()._make_layer(block, planes * self.width // 64, *args, **kwargs)
 
+    def by_stage(self) -> tuple[nn.Sequential, ...]:
+        return self.layer1, self.layer2, self.layer3, self.layer4
+
     def stages(self, images: torch.Tensor) -> list[torch.Tensor]:
         """What the four stages give, from fine to coarse."""
         x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
-        return [x := stage(x) for stage in (self.layer1, self.layer2, self.layer3, self.layer4)]
+        return [x := stage(x) for stage in self.by_stage()]

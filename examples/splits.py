@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,8 @@ class Split:
     """(N, H, W) uint8, nonzero inside; all zero where there is none"""
     labels: np.ndarray
     """(N,) int64, an index into CLASSES"""
+    outlines: list[sa.SectorGeometry | None] | None = field(default=None, kw_only=True)
+    """of the sectors, at the images' size; None where there is none, or where nobody has fitted them"""
 
 
 def load_phantom(arguments: argparse.Namespace) -> dict[str, Split]:
@@ -113,7 +115,7 @@ def few_sectors(split: Split, fraction: float, seed: int, sample: int = 0) -> Sp
     kept = np.random.default_rng(seed).permutation(len(split.labels))[sample * n : (sample + 1) * n]
     sectors = np.zeros_like(split.sectors)
     sectors[kept] = split.sectors[kept]
-    return Split(split.images, sectors, split.labels)
+    return replace(split, sectors=sectors)
 
 
 def pool_of(split: Split) -> sa.BackgroundPool:

@@ -264,6 +264,12 @@ def _arrays(rows: list[tuple[Row, bool]], classes: tuple[str, ...], size: int) -
 
 def frame_of(row: Row, automatic: bool, size: int) -> tuple[np.ndarray, np.ndarray]:
     """The middle frame (size, size) uint8, and its sector of 0/1, all zero where there is none."""
+    frame, sector = whole_frame_of(row, automatic)
+    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA), shrunk(sector, size)
+
+
+def whole_frame_of(row: Row, automatic: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """The same at the size that it has."""
     frames = sa.read_clip(row.image, grey=True)
     frame = frames[len(frames) // 2]
     sector = np.zeros(frame.shape, np.uint8)
@@ -273,4 +279,4 @@ def frame_of(row: Row, automatic: bool, size: int) -> tuple[np.ndarray, np.ndarr
         still = len(frames) == 1
         with suppress(sa.SectorNotFound):
             sector = (sa.sector_from_image(frame) if still else sa.sector_from_clip(frames)).sector
-    return cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA), shrunk(sector, size)
+    return frame, sector

@@ -51,6 +51,11 @@ class Data:
     key: str = ""
     """Names the cached arrays; two runs with one key saw the same data."""
 
+    @property
+    def tests(self) -> dict[str, Split]:
+        """The splits that are neither trained nor chosen by."""
+        return {name: each for name, each in self.splits.items() if name not in ("train", "val", "clean")}
+
     def at(self, seed: int) -> Data:
         """The splits of one seed; all seeds share them, but where a shortcut is planted."""
         return self
@@ -119,7 +124,12 @@ def cached(
     for split in names:
         if (target / f"{split}-labels.npy").exists():
             images, sectors, labels, patients = (opened(f"{split}-{key}") for key in _FILES)
-            splits[split] = Patients(images, sectors, np.asarray(labels), np.asarray(patients))
+            outlines = None
+            if (target / f"{split}-outlines.npy").exists():
+                outlines = [read_outline(text) for text in opened(f"{split}-outlines").tolist()]
+            splits[split] = Patients(
+                images, sectors, np.asarray(labels), np.asarray(patients), outlines=outlines
+            )
     check_patients({split: set(each.patients.tolist()) for split, each in splits.items()})
     found = opened("found") if (target / "found.npy").exists() else None
     return Data(splits, classes, found, target.name)
@@ -129,6 +139,10 @@ def cached(
 class Patients(Split):
     patients: np.ndarray
     """(N,) str: whose image it is."""
+
+
+def read_outline(text: str) -> sa.SectorGeometry | None:
+    return sa.SectorGeometry.from_dict(json.loads(text)) if text else None
 
 
 def check_patients(patients: dict[str, set[str]]) -> None:

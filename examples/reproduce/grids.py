@@ -35,7 +35,8 @@ TABLES: dict[str, tuple[Run, ...]] = {
         Run(method, jitter=jitter)
         for method in ("baseline", "backmix", "backmix-match")
         for jitter in (False, True)
-    ),
+    )
+    + (Run("reshape"), Run("backmix-reshape")),
     # With --data phantom-clips, whose sectors are found from motion, too:
     "masks": (
         Run("baseline"),
@@ -54,6 +55,11 @@ TABLES: dict[str, tuple[Run, ...]] = {
         Run("backmix"),
         Run("backmix", 0.05),
         Run("wbackmix", 0.05, 1.0),
+    ),
+    "rivals": (
+        *(Run(method, 0.05) for method in ("dfr", "distil", "energy")),
+        *(Run(method) for method in ("jtt", "energy", "backmix-energy")),
+        *(Run(method) for method in ("reshape", "backmix-match", "backmix-reshape")),
     ),
     "networks": tuple(
         Run(method, network=network)

@@ -9,6 +9,7 @@ import albumentations as A
 import cv2
 import numpy as np
 import torch
+from data import Data
 from frames import as_planes
 from splits import Split, few_sectors, pool_of
 from torch.utils.data import Dataset, get_worker_info
@@ -17,7 +18,13 @@ from train_arguments import FILLS
 import sectoraug as sa
 
 MIXES = ("backmix", "wbackmix", "backmix-match", "backmix-soft", "backmix-other", "backmix-ramp")
-METHODS = ("baseline", *FILLS, "cutmix", "sma", *MIXES)
+RESHAPES = ("reshape", "backmix-reshape")
+OWN_LOSS = ("sma", "distil", "energy", "backmix-energy")
+"""Their networks give their own training loss."""
+METHODS = ("baseline", *FILLS, "cutmix", *OWN_LOSS, "dfr", "jtt", *RESHAPES, *MIXES)
+SWAPS = (*MIXES, "backmix-reshape", "backmix-energy")
+BY_SHARE = (*SWAPS, "energy", "distil", "dfr", "reshape")
+"""What they may use is a share of the images."""
 MASKS = ("true", "found", "eroded", "dilated", "jittered")
 SEAM_PX = 3.0
 
@@ -51,7 +58,7 @@ class Run:
     def name(self) -> str:
         """Without the seed."""
         parts = [self.method]
-        if self.method in MIXES or self.fraction < 1:
+        if self.method in BY_SHARE or self.fraction < 1:
             parts.append(f"f={self.fraction:g}")
         for field in fields(self)[2:-1]:
             value = getattr(self, field.name)
@@ -94,10 +101,33 @@ def training_split(run: Run, train: Split, found: np.ndarray | None) -> Split:
     elif run.masks != "true":
         rng = np.random.default_rng([7, run.seed])
         sectors = np.stack([spoilt(sector, run.masks, run.iou, rng) for sector in sectors])
-    few = few_sectors(Split(train.images, sectors, train.labels), run.fraction, run.seed, run.sample)
-    if run.method in MIXES and not few.sectors.any():
+    few = few_sectors(replace(train, sectors=sectors), run.fraction, run.seed, run.sample)
+    if run.method in SWAPS and not few.sectors.any():
         raise SystemExit(f"sample {run.sample} of {run.fraction:g} of the images is empty; use a lower one.")
     return few
+
+
+def few_clean(run: Run, data: Data) -> Split:
+    """The share of the training images that are known with their own backgrounds."""
+    if "clean" not in data.splits:
+        raise SystemExit(f"{run.method} needs images with backgrounds that tell nothing; use --data planted.")
+    return with_sector(few_sectors(data.splits["clean"], run.fraction, run.seed, run.sample))
+
+
+def few_black(split: Split, seed: int) -> Frames:
+    """The images that have a sector, on black."""
+    frames = Frames(Run("black"), with_sector(split))
+    frames.start(seed)
+    return frames
+
+
+def with_sector(split: Split) -> Split:
+    known = split.sectors.any((1, 2))
+    return Split(split.images[known], split.sectors[known], split.labels[known])
+
+
+def fitted(sector: np.ndarray) -> sa.SectorGeometry | None:
+    return sa.fit_outline(sector) if sector.any() else None
 
 
 def spoilt(sector: np.ndarray, how: str, iou: float, rng: np.random.Generator) -> np.ndarray:
@@ -127,20 +157,25 @@ def spoilt(sector: np.ndarray, how: str, iou: float, rng: np.random.Generator) -
 
 
 class Frames(Dataset):
-    """(image (1, H, W) uint8, label, whether its background was replaced)."""
+    """(image (1, H, W) uint8, label, whether its background was replaced, sector (H, W) uint8)."""
 
     def __init__(self, run: Run, split: Split) -> None:
-        self.split, self.n = split, len(split.labels)
+        self.split, self.rows = split, np.arange(len(split.labels))
         self.soft, self.ramp = run.method == "backmix-soft", run.method == "backmix-ramp"
         move = [A.Rotate((-30, 30))]
         if run.jitter:
             move = [A.Affine(rotate=(-45, 45), scale=(0.75, 1.25), p=1.0)]
         steps: list[Any] = [*move, A.RandomBrightnessContrast(), A.HorizontalFlip()]
-        self.mix, self.pool = None, None
+        self.mix, self.pool, self.outlines = None, None, None
         if run.method in FILLS:
             steps.append(FILLS[run.method](missing="skip"))
-        elif run.method in MIXES:
+        if run.method in SWAPS:
             self.pool = pool_of(split)
+        if run.method in RESHAPES:
+            self.outlines = (
+                [fitted(sector) for sector in split.sectors] if split.outlines is None else split.outlines
+            )
+            steps.insert(0, sa.ReshapeSector(p=1.0, missing="skip"))
         if self.pool is not None and not self.soft and run.method != "backmix-other":
             self.mix = sa.BackMix(self.pool, missing="skip", match_sector=run.method == "backmix-match")
             steps.append(self.mix)
@@ -157,17 +192,20 @@ class Frames(Dataset):
             self.mix.p = progress
 
     def __len__(self) -> int:
-        return self.n
+        return len(self.rows)
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, bool]:
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int, bool, torch.Tensor]:
+        index = self.rows[index]
         label, sector = int(self.split.labels[index]), self.split.sectors[index]
         transform = self.transforms[label if len(self.transforms) > 1 else 0]
-        out = transform(image=np.asarray(self.split.images[index]), mask=np.array(sector), backmixed=False)
+        outline = {} if self.outlines is None else {"geometry": self.outlines[index]}
+        image = np.asarray(self.split.images[index])
+        out = transform(image=image, mask=np.array(sector), backmixed=False, **outline)
         image, mixed = out["image"], out["backmixed"]
         if self.soft and out["mask"].any():
             background, _ = self.pool[self.pool.draw(self.rng)]
             image, mixed = softly_swapped(image, out["mask"], background), True
-        return as_planes(image), label, mixed
+        return as_planes(image), label, mixed, torch.from_numpy(np.ascontiguousarray(out["mask"]))
 
 
 def start_worker(_: int) -> None:

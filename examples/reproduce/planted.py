@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
-from adapters import ADAPTERS, Row, frame_of, source_of
+from adapters import ADAPTERS, Row, source_of, whole_frame_of
+from chunks import shrunk
 from data import Data, Patients, cached
 from tqdm import tqdm
 
 import sectoraug as sa
 
 PARTS = ("content", "donors", "donors of tests")
-TESTS = ("i.d.", "neutral", "neutral, other donors", "reversed", "own")
 FOLDS = 5
 LEAST_BACKGROUND = 0.15
 """Of a donor's pixels."""
+OUTLINE_LEVEL = 100
 _DEALT_BY = 2026
 
 
@@ -84,12 +87,21 @@ class Planted(Data):
             "neutral, other donors": planted(test, away, 4, 0.0, tie),
             "reversed": planted(test, away, 5, self.strength, next_one),
             "own": taken(content, test),
+            "outline": outlines_alone(taken(content, test)),
+            "clean": taken(content, dealt["train"]),
         }
         return Data(splits, self.classes, key=self.key)
 
 
 def taken(part: Patients, rows: np.ndarray) -> Patients:
-    return Patients(part.images[rows], part.sectors[rows], part.labels[rows], part.patients[rows])
+    outlines = None if part.outlines is None else [part.outlines[i] for i in np.flatnonzero(rows)]
+    arrays = (each[rows] for each in (part.images, part.sectors, part.labels, part.patients))
+    return Patients(*arrays, outlines=outlines)
+
+
+def outlines_alone(part: Patients) -> Patients:
+    """The outlines, filled with an even grey on black: what they alone tell."""
+    return replace(part, images=part.sectors * np.uint8(OUTLINE_LEVEL))
 
 
 def pool_of_parts(parts: list[Patients]) -> sa.BackgroundPool:
@@ -119,20 +131,24 @@ def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, A
     patients = np.unique([row.patient for row in rows])
     dealt = np.random.default_rng(_DEALT_BY).permutation(patients)[: round(len(patients) / 5)].tolist()
     part_of = {patient: PARTS[1 + k % 2] for k, patient in enumerate(dealt)}
-    chosen: dict[str, list[tuple[np.ndarray, np.ndarray, int, str]]] = {part: [] for part in PARTS}
+    chosen: dict[str, list[tuple[Any, ...]]] = {part: [] for part in PARTS}
     for row in tqdm(rows, desc="reading"):
         part = part_of.get(row.patient, "content")
         if part == "content" and row.label not in classes:
             continue
-        image, sector = frame_of(row, False, size)
-        if part != "content" and sector.mean() > 1 - LEAST_BACKGROUND:
+        whole, sector = whole_frame_of(row)
+        if part != "content" and (sector > 0).mean() > 1 - LEAST_BACKGROUND:
             continue
+        outline = ""
+        if part == "content":  # fitted before the stretch, which makes arcs elliptic
+            shape = sa.fit_outline(sector > 0).scaled(size / whole.shape[1], size / whole.shape[0])
+            outline = json.dumps(shape.to_dict())
+        image = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA)
         label = classes.index(row.label) if row.label in classes else -1
-        chosen[part].append((image, sector, label, row.patient))
-    arrays = {}
-    for part, each in chosen.items():
-        for key, values in zip(
-            ("images", "sectors", "labels", "patients"), zip(*each, strict=True), strict=True
-        ):
-            arrays[f"{part}-{key}"] = np.array(values)
-    return arrays
+        chosen[part].append((image, shrunk(sector, size), label, row.patient, outline))
+    keys = ("images", "sectors", "labels", "patients", "outlines")
+    return {
+        f"{part}-{key}": np.array(values)
+        for part, each in chosen.items()
+        for key, values in zip(keys, zip(*each, strict=True), strict=True)
+    }

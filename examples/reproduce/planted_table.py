@@ -65,8 +65,9 @@ def rows(groups: Groups) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     coverage = statistics.mean(values(next(iter(groups.values())), "neutral", "coverage"))
     return "\n".join(lines) + (
-        "\n\nPercent, mean ± standard deviation over the seeds. Flips: answers that change from one neutral draw "
-        f"of backgrounds to another. %E and %F on the neutral test; a uniform map scores {coverage:.1f}."
+        "\n\nPercent, mean ± standard deviation over the seeds. Flips: answers that change from one "
+        f"neutral draw of backgrounds to another. %E and %F on the neutral test; a uniform map scores "
+        f"{coverage:.1f}."
     )
 
 
@@ -96,9 +97,9 @@ def differences(groups: Groups, pairs: list[tuple[str, str]], data: Planted) -> 
         lines.append(f"| {TITLES.get(a, a)} minus {TITLES.get(b, b)} | {' | '.join(cells)} |")
     n_pairs = len(groups) * (len(groups) - 1) // 2
     return "\n".join(lines) + (
-        f"\n\np: paired t-test over the seeds; \\* told apart after Holm's correction over {n_pairs} pairs of "
-        "methods, for each column on its own. In brackets: 95% interval of the difference in accuracy by a "
-        "bootstrap over patients, each image's answers averaged over its seeds."
+        f"\n\np: paired t-test over the seeds; \\* told apart after Holm's correction over {n_pairs} pairs "
+        "of methods, for each column on its own. In brackets: 95% interval of the difference in accuracy by "
+        "a bootstrap over patients, each image's answers averaged over its seeds."
     )
 
 

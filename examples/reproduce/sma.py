@@ -42,7 +42,7 @@ class SMA(nn.Module):
 
     def __init__(self, trunk: ResNet18, n_classes: int) -> None:
         super().__init__()
-        channels = [stage[-1].conv2.out_channels for stage in _stages_of(trunk)]
+        channels = [stage[-1].conv2.out_channels for stage in trunk.by_stage()]
         last = channels[-1]
         trunk.fc = nn.Identity()  # never called
         self.trunk = trunk
@@ -52,7 +52,9 @@ class SMA(nn.Module):
         self.background_scores = weight_norm(nn.Linear(last, n_classes))
         self.join = nn.Linear(2 * last, last)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, progress: float = 0.0) -> Tensor:
+    def forward(
+        self, images: Tensor, labels: Tensor | None = None, progress: float = 0.0, *_: object
+    ) -> Tensor:
         stages = self.trunk.stages(images)
         thing = self.see_object(stages[-1])
         if labels is None:
@@ -96,7 +98,3 @@ def apart(thing: Tensor, background: Tensor) -> Tensor:
     """Minus the mean log of one minus the cosine, of every object with every background."""
     cosine = functional.normalize(thing.float(), dim=1) @ functional.normalize(background.float(), dim=1).T
     return -(1 - cosine.clamp(0.0005, 0.9995)).log().mean()
-
-
-def _stages_of(trunk: ResNet18) -> list[nn.Sequential]:
-    return [trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4]

@@ -15,9 +15,10 @@ import torch
 from data import Data
 from frames import standardised
 from judging import evaluate, judge_epoch, predictions
-from methods import Frames, Run, start_worker, training_split
+from methods import OWN_LOSS, Frames, Run, few_black, few_clean, start_worker, training_split
 from networks import LEARNING_RATE_SHARE, cam_layer, make_network
 from ranks import rank_and_world, wait_for_all
+from rivals import FIRST_TRAINING, Distilled, EnergyGuided, errors_again, retrain_last_layer
 from sma import SMA
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
@@ -56,12 +57,17 @@ SETTINGS = {
 
 def model_of(run: Run, setting: Setting, n_classes: int) -> nn.Module:
     network = make_network(run.network, n_classes, setting.size, setting.stem, setting.width)
-    return SMA(network, n_classes) if run.method == "sma" else network
+    if run.method == "sma":
+        return SMA(network, n_classes)
+    if run.method == "distil":
+        teacher = make_network(run.network, n_classes, setting.size, setting.stem, setting.width)
+        return Distilled(network, teacher, n_classes)
+    return EnergyGuided(network) if run.method in OWN_LOSS else network
 
 
 def layer_of(run: Run, setting: Setting) -> str:
     layer = setting.layer if run.network == "resnet18" else cam_layer(run.network)
-    return f"{'trunk.' if run.method == 'sma' else ''}{layer}"
+    return f"{'trunk.' if run.method in OWN_LOSS else ''}{layer}"
 
 
 def finish(
@@ -82,14 +88,19 @@ def finish(
     if rank_and_world()[0] == 0:
         model = model_of(run, setting, len(data.classes)).to(device)
         model.load_state_dict(state["best_model"])
+        if run.method == "dfr":
+            retrain_last_layer(model, few_clean(run, data))
+            state["best_model"] = model.state_dict()
         plain = model_of(replace(run, method="baseline"), setting, len(data.classes)).to(device)
         result |= {
             "tests": {
                 split: evaluate(model, each, layer_of(run, setting), device, len(data.classes))
-                for split, each in data.splits.items()
-                if split not in ("train", "val")
+                for split, each in data.tests.items()
             },
-            "answers": answers(model, data, device),
+            # What differs can then be told image by image.
+            "answers": {
+                split: predictions(model, each, device).tolist() for split, each in data.tests.items()
+            },
             "layer": layer_of(run, setting),
             "parameters": sum(p.numel() for p in model.parameters()),
             "forward_ratio": forward_ratio(model, plain, setting.size, device),
@@ -108,15 +119,6 @@ def finish(
     return result
 
 
-def answers(model: nn.Module, data: Data, device: torch.device) -> dict[str, list[int]]:
-    """The predicted label of every test image, so that what differs can be told image by image."""
-    return {
-        split: predictions(model, each, device).tolist()
-        for split, each in data.splits.items()
-        if split not in ("train", "val")
-    }
-
-
 def refuse_others(found: Any, shared: dict[str, Any], path: Path) -> None:
     if found != shared:
         raise SystemExit(f"{path} was made with another setting or other data; choose another --out.")
@@ -132,6 +134,13 @@ def train(
     """Train to the last epoch; return the checkpoint. Rank 0 judges each epoch and saves."""
     rank, n_ranks = rank_and_world()
     dataset = Frames(run, training_split(run, data.splits["train"], data.found_sectors))
+    steps = setting.epochs * max(1, len(dataset) // BATCH)
+    torch.manual_seed(run.seed)
+    dataset.start(run.seed)
+    if run.method == "jtt":
+        first = make_network(run.network, len(data.classes), setting.size, setting.stem, setting.width)
+        few = max(1, round(FIRST_TRAINING * steps))
+        dataset.rows = errors_again(first.to(device), dataset, data.splits["train"], few)
     sampler = DistributedSampler(dataset, seed=run.seed, drop_last=True) if n_ranks > 1 else None
     batch = min(BATCH, len(dataset)) // n_ranks
     loader = DataLoader(
@@ -157,6 +166,8 @@ def train(
         model.load_state_dict(saved.pop("model"))
         optimizer.load_state_dict(saved.pop("optimizer"))
         state = saved
+    elif run.method == "distil":
+        model.teach(few_black(dataset.split, run.seed), steps)
     trained = DistributedDataParallel(model) if n_ranks > 1 else model
     loss_of = sa.WeightedBackMixLoss(lam=run.lam, fraction=run.fraction)
     cutmix = CutMix(num_classes=len(data.classes)) if run.method == "cutmix" else None
@@ -170,15 +181,15 @@ def train(
         if sampler is not None:
             sampler.set_epoch(epoch)
         model.train()
-        for images, labels, mixed in loader:
-            images, labels, mixed = (value.to(device, non_blocking=True) for value in (images, labels, mixed))
+        for each in loader:
+            images, labels, mixed, sectors = (value.to(device, non_blocking=True) for value in each)
             images = standardised(images)
             if cutmix is not None:
                 images, labels = cutmix(images, labels)
             images = images.contiguous(memory_format=torch.channels_last)
             with torch.autocast(device.type, torch.bfloat16, enabled=setting.precision == "bf16"):
-                if run.method == "sma":
-                    loss = trained(images, labels, progress)
+                if run.method in OWN_LOSS:
+                    loss = trained(images, labels, progress, sectors)
                 else:
                     loss = loss_of(trained(images).float(), labels, mixed if run.lam else None)
             optimizer.zero_grad()

@@ -51,7 +51,21 @@ def make_mimic(root: Path) -> Source:
     return Source(root, root / "views.csv")
 
 
-MAKERS = {"authors": make_authors, "tmed2": make_tmed2, "folders": make_folders, "mimic": make_mimic}
+def make_mmotu(root: Path) -> Source:
+    for number in range(1, 60 * 10, 10):
+        folder = root / "images" / ("A4C", "PLAX")[number // 10 % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"{number:04d}.jpg"), pixels(number))
+    return Source(root)
+
+
+MAKERS = {
+    "authors": make_authors,
+    "tmed2": make_tmed2,
+    "folders": make_folders,
+    "mimic": make_mimic,
+    "mmotu": make_mmotu,
+}
 
 
 @pytest.mark.parametrize("layout", ADAPTERS)
@@ -69,7 +83,7 @@ def test_adapters_give_one_table(tmp_path: Path, layout: str) -> None:
         )
         assert [row.split for row in rows] == ["train", "train", "val", "i.d."]
     else:
-        assert len(rows) == (60 if layout == "folders" else 59)
+        assert len(rows) == (59 if layout == "mimic" else 60)
         splits: dict[str, set[str]] = {}
         for row in rows:
             splits.setdefault(row.patient, set()).add(row.split)
