@@ -137,7 +137,8 @@ def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, A
         if part == "content" and row.label not in classes:
             continue
         whole, sector = whole_frame_of(row)
-        if part != "content" and (sector > 0).mean() > 1 - LEAST_BACKGROUND:
+        small = shrunk(sector, size)
+        if part != "content" and small.mean() > 1 - LEAST_BACKGROUND:
             continue
         outline = ""
         if part == "content":  # fitted before the stretch, which makes arcs elliptic
@@ -145,7 +146,7 @@ def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, A
             outline = json.dumps(shape.to_dict())
         image = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA)
         label = classes.index(row.label) if row.label in classes else -1
-        chosen[part].append((image, shrunk(sector, size), label, row.patient, outline))
+        chosen[part].append((image, small, label, row.patient, outline))
     keys = ("images", "sectors", "labels", "patients", "outlines")
     return {
         f"{part}-{key}": np.array(values)
