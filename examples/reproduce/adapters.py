@@ -194,7 +194,7 @@ def beside(source: Source, image: Path) -> Path | None:
 @lru_cache(maxsize=1)
 def masks_of_run(folder: Path) -> dict[str, Path]:
     try:
-        from sectoraug.workbench.jobs.kept import kept_masks
+        from sectoraug.workbench import kept_masks
     except ImportError as error:
         raise SystemExit(
             f"{folder} is a run of `sectoraug masks`, which needs the extra workbench: {error}"

@@ -31,12 +31,15 @@ TABLES: dict[str, tuple[Run, ...]] = {
     # One seed, five samples that do not overlap.
     "samples": tuple(Run("backmix", 0.05, sample=k) for k in range(5)),
     # Past the paper. With --data phantom-outline, where the opening gives the label away, too:
-    "outline": tuple(
-        Run(method, jitter=jitter)
-        for method in ("baseline", "backmix", "backmix-match")
-        for jitter in (False, True)
-    )
-    + (Run("reshape"), Run("backmix-reshape")),
+    "outline": (
+        *(
+            Run(method, jitter=jitter)
+            for method in ("baseline", "backmix", "backmix-match")
+            for jitter in (False, True)
+        ),
+        Run("reshape"),
+        Run("backmix-reshape"),
+    ),
     # With --data phantom-clips, whose sectors are found from motion, too:
     "masks": (
         Run("baseline"),

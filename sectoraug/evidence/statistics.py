@@ -203,6 +203,6 @@ def _p_value(a: NDArray[np.float64], b: NDArray[np.float64], equal_variances: bo
 
 
 def _paired_p_value(differences: NDArray[np.float64]) -> float:
-    if differences.std() == 0:
+    if np.ptp(differences) <= 1e-12 * np.abs(differences).max():
         return float(differences[0] == 0)
     return float(stats.ttest_1samp(differences, 0).pvalue)

@@ -2,3 +2,5 @@
 
 It needs the extra `workbench`; nothing else in the package imports it.
 """
+
+from sectoraug.workbench.jobs.kept import kept_masks as kept_masks

@@ -80,6 +80,11 @@ def corrupt_file() -> Any:
         sa.BackgroundPool.from_files([path], [path], size=(8, 8), progress=False)
 
 
+def plant(labels: list[float], styles: list[int], sector: Any = SECTOR) -> Any:
+    images, sectors = [IMAGE] * len(labels), [sector] * len(labels)
+    return sa.plant_shortcut(images, sectors, labels, POOL, 0.95, styles=styles)
+
+
 def clip_of(frames: Any, **options: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "clip.npy"), frames)
@@ -94,6 +99,7 @@ def cut_clip() -> Any:
         return sa.read_clip(path)
 
 
+UNLIKE = {"base": [0.9, 0.8, 0.9], "refined": [0.9, 0.8]}
 CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("no sector in the call", lambda: mix(), ValueError),
     ("sector None", lambda: mix(mask=None), ValueError),
@@ -188,6 +194,18 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
         ValueError,
     ),
     ("a pool pickled from a device", lambda: pickle.dumps(POOL.to("cpu")), TypeError),
+    (
+        "ReshapeSector: the outline of another image",
+        lambda: sa.ReshapeSector(p=1)(
+            image=IMAGE, mask=SECTOR, geometry=sa.SectorGeometry.whole_frame((8, 8))
+        ),
+        ValueError,
+    ),
+    ("ReshapeSector: factors in the wrong order", lambda: sa.ReshapeSector((1.2, 0.8)), ValueError),
+    ("planted shortcut: fewer styles than labels", lambda: plant([0, 1, 2], [0, 1]), ValueError),
+    ("planted shortcut: labels that are measured", lambda: plant([0.5, 1.5, 2.5], [0, 1]), TypeError),
+    ("planted shortcut: a sector is missing", lambda: plant([0, 1], [0, 1], 0 * SECTOR), ValueError),
+    ("paired runs of other lengths", lambda: sa.compare_runs(UNLIKE, paired=True), ValueError),
     ("loss weights below zero", lambda: sa.WeightedBackMixLoss(lam=2.0, fraction=0.6), ValueError),
     ("clip that is cut off", cut_clip, OSError),
     ("clip of 16 bits", lambda: clip_of(np.zeros((2, 8, 8), np.uint16)), ValueError),

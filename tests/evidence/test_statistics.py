@@ -97,6 +97,16 @@ def test_against_scipy() -> None:
     assert welch.p_value["a", "b"] == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue)
 
 
+def test_paired_runs_against_scipy() -> None:
+    rng = np.random.default_rng(1)
+    split = rng.normal(0, 5, 10)
+    runs = {"a": split, "b": split + rng.normal(0.5, 0.3, 10), "c": split + 1}
+    found = sa.compare_runs(runs, paired=True)
+    assert found.p_value["a", "b"] == pytest.approx(stats.ttest_rel(runs["a"], runs["b"]).pvalue)
+    assert found.significant["a", "b"] and not sa.compare_runs(runs).significant["a", "b"]
+    assert found.p_value["a", "c"] < 1e-12 and sa.compare_runs({"a": [1, 2], "b": [1, 2]}, paired=True)
+
+
 def test_runs_without_spread() -> None:
     found = sa.compare_runs({"a": [1, 1], "b": [1, 1], "c": [2, 2]})
     assert found.p_value == {("a", "b"): 1.0, ("a", "c"): 0.0, ("b", "c"): 0.0}
@@ -160,6 +170,10 @@ def test_the_bootstrap_covers_the_truth_where_images_of_a_patient_are_alike() ->
         (lambda: sa.compare_runs({"a": [1, 2]}), "two or more models"),
         (lambda: sa.compare_runs({"a": [1, 2], "b": [1]}), "b has 1 scores"),
         (lambda: sa.compare_runs({"a": [1, 2], "b": [1, np.nan]}), "1 of them not finite"),
+        (
+            lambda: sa.compare_runs({"a": [1, 2], "b": [1, 2, 3]}, paired=True),
+            "paired models have 2 to 3 runs; expected as many each",
+        ),
         (lambda: sa.clustered_bootstrap([1, 2, 3], [1, 2]), "one cluster a value"),
         (lambda: sa.clustered_bootstrap([1, 2, 3], [1, 1, 1]), "all values are of one cluster"),
     ],

@@ -89,6 +89,7 @@ def kept_masks(
     Examples:
         >>> from pathlib import Path
         >>> from tempfile import mkdtemp
+        >>> from sectoraug.workbench import kept_masks
         >>> folder = Path(mkdtemp())
         >>> (folder / "manifest.jsonl").touch()
         >>> kept_masks(folder)

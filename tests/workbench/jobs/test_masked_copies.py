@@ -21,11 +21,13 @@ from copied_clips import KINDS, SECTOR, WHITE, fails, keep_mask, left_in, mask_c
 from dicom_clips import NAME, make_dicom  # noqa: E402
 from video_clips import make_video  # noqa: E402
 
+from sectoraug.workbench import kept_masks  # noqa: E402
 from sectoraug.workbench.jobs import masked_copies  # noqa: E402
 from sectoraug.workbench.jobs.masked_copies import MaskClip  # noqa: E402
+from sectoraug.workbench.review.journal import Change, Journal, mask_digest  # noqa: E402
 from sectoraug.workbench.run.archive import Outcome, run  # noqa: E402
 from sectoraug.workbench.run.engines import attempt  # noqa: E402
-from sectoraug.workbench.run.manifest import read_entries  # noqa: E402
+from sectoraug.workbench.run.manifest import latest_by_clip, read_entries  # noqa: E402
 from sectoraug.workbench.run.sources import find_sources, sha256_of  # noqa: E402
 
 
@@ -111,6 +113,21 @@ def test_no_good_sector_no_copy(tmp_path: Path) -> None:
     (picture,) = [path for path in m.glob("*.png") if path.stem == sha256_of(clip)]
     picture.write_bytes(picture.read_bytes()[:30])
     fails(clip, masks, o, "could not be decoded")
+
+
+def test_kept_masks_are_those_that_give_copies(tmp_path: Path) -> None:
+    clip, m = KINDS["NPZ"](tmp_path), tmp_path / "m"
+    masks = keep_mask(m, clip, SECTOR)
+    assert kept_masks(masks) == {sha256_of(clip): masks / f"{sha256_of(clip)}.png"}
+    assert kept_masks(str(masks), quality_at_least=0.9) == {} == kept_masks(masks, reviewed_only=True)
+    assert kept_masks(keep_mask(m, clip, SECTOR, overlay_inside_percent=2.5)) == {}
+    assert kept_masks(keep_mask(m, clip, SECTOR, error="Static.", file=None)) == {}
+    entry = latest_by_clip(keep_mask(m, clip, SECTOR, overlay_inside_percent=2.5))[sha256_of(clip)][0]
+    sorted_in = Change(entry.key, mask_digest(m / str(entry.file)), "in")
+    Journal(m).append([sorted_in], "hand", "test")
+    assert set(kept_masks(m, reviewed_only=True)) == {sha256_of(clip)}
+    with pytest.raises(FileNotFoundError, match="holds no manifest.jsonl"):
+        kept_masks(tmp_path / "nowhere")
 
 
 def test_a_changed_or_damaged_clip_gives_no_copy(tmp_path: Path) -> None:
