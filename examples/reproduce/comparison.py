@@ -27,6 +27,12 @@ def parse(usage: str) -> argparse.Namespace:
     parser.add_argument("--root", type=Path, help="where the real data is")
     parser.add_argument("--layout", choices=tuple(ADAPTERS), default="folders", help="of --data planted")
     parser.add_argument("--strength", type=float, default=0.95, help="of the planted shortcut, 0..1")
+    parser.add_argument(
+        "--least-background",
+        type=float,
+        default=0.0,
+        help="leave planted images with less out, as a share 0..1",
+    )
     parser.add_argument("--labels", type=Path, help="the CSV of labels, where it is not in --root")
     parser.add_argument("--sectors", help="a folder of PNGs named as the images, or auto to find them")
     parser.add_argument("--columns", nargs="+", default=[], metavar="OURS=THEIRS", help="renamed columns")

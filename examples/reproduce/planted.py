@@ -21,7 +21,7 @@ import sectoraug as sa
 PARTS = ("content", "donors", "donors of tests")
 FOLDS = 5
 LEAST_BACKGROUND = 0.15
-"""Of a donor's pixels."""
+"""Of a donor's pixels, as a share."""
 OUTLINE_LEVEL = 100
 _DEALT_BY = 2026
 
@@ -123,11 +123,14 @@ def load_planted(arguments: argparse.Namespace, size: int, folder: Path) -> Plan
         "size": size,
         "strength": arguments.strength,
     }
-    made = cached(folder, "planted", what, classes, lambda _: _arrays(rows, classes, size), PARTS)
+    least = arguments.least_background
+    if least:
+        what["least_background"] = least
+    made = cached(folder, "planted", what, classes, lambda _: _arrays(rows, classes, size, least), PARTS)
     return Planted(made.splits, made.classes, key=made.key, strength=arguments.strength)
 
 
-def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, Any]:
+def _arrays(rows: list[Row], classes: tuple[str, ...], size: int, least: float) -> dict[str, Any]:
     patients = np.unique([row.patient for row in rows])
     dealt = np.random.default_rng(_DEALT_BY).permutation(patients)[: round(len(patients) / 5)].tolist()
     part_of = {patient: PARTS[1 + k % 2] for k, patient in enumerate(dealt)}
@@ -138,7 +141,7 @@ def _arrays(rows: list[Row], classes: tuple[str, ...], size: int) -> dict[str, A
             continue
         whole, sector = whole_frame_of(row)
         small = shrunk(sector, size)
-        if part != "content" and small.mean() > 1 - LEAST_BACKGROUND:
+        if small.mean() > 1 - (least if part == "content" else LEAST_BACKGROUND):
             continue
         outline = ""
         if part == "content":  # fitted before the stretch, which makes arcs elliptic
