@@ -12,6 +12,7 @@ from data import PHANTOMS, SIZES, Data, load_phantom
 from figure import draw_maps
 from grids import TABLES, runs_of, sweep
 from methods import parse_run
+from natural import ONLY, load_natural
 from planted import load_planted
 from planted_table import report_planted
 from ranks import rank_and_world, start_ranks
@@ -23,7 +24,7 @@ from whole_files import write_whole
 
 def parse(usage: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=usage, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=(*PHANTOMS, *ADAPTERS, "planted"), default="phantom")
+    parser.add_argument("--data", choices=(*PHANTOMS, *ADAPTERS, "planted", "natural"), default="phantom")
     parser.add_argument("--root", type=Path, help="where the real data is")
     parser.add_argument("--layout", choices=tuple(ADAPTERS), default="folders", help="of --data planted")
     parser.add_argument("--strength", type=float, default=0.95, help="of the planted shortcut, 0..1")
@@ -33,6 +34,8 @@ def parse(usage: str) -> argparse.Namespace:
         default=0.0,
         help="leave planted images with less out, as a share 0..1",
     )
+    parser.add_argument("--merge", nargs="+", default=[], metavar="NEW=OLD,OLD", help="labels that are one")
+    parser.add_argument("--only", choices=ONLY, default="all", help="what --data natural shows")
     parser.add_argument("--labels", type=Path, help="the CSV of labels, where it is not in --root")
     parser.add_argument("--sectors", help="a folder of PNGs named as the images, or auto to find them")
     parser.add_argument("--columns", nargs="+", default=[], metavar="OURS=THEIRS", help="renamed columns")
@@ -63,7 +66,7 @@ def parse(usage: str) -> argparse.Namespace:
         parser.error(f"--ood {arguments.ood} needs --ood-root FOLDER")
     if arguments.tables is None:
         chosen = arguments.runs or arguments.fractions
-        usual = ["planted"] if arguments.data == "planted" else ["table1", "table2", "samples"]
+        usual = ["planted"] if arguments.data in ("planted", "natural") else ["table1", "table2", "samples"]
         arguments.tables = [] if chosen else usual
     return arguments
 
@@ -72,6 +75,8 @@ def load(arguments: argparse.Namespace, size: int) -> Data:
     folder = arguments.out / "data"
     if arguments.data == "planted":
         return load_planted(arguments, size, folder)
+    if arguments.data == "natural":
+        return load_natural(arguments, size, folder)
     if arguments.data in ADAPTERS:
         return load_tables(arguments, size, folder)
     counts = SIZES["paper" if arguments.setting == "paper" else "small"]
@@ -107,7 +112,7 @@ def main(usage: str = "") -> None:
         return
     text = (
         report_planted(arguments.out / "runs", data)
-        if arguments.data == "planted"
+        if arguments.data in ("planted", "natural")
         else report(arguments.out / "runs")
     )
     write_whole(arguments.out / "tables.md", lambda part: part.write_text(text + "\n"))

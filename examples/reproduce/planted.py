@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -31,6 +31,22 @@ class Planted(Data):
     """`at(seed)` gives the splits; the images here are as they were found, by PARTS."""
 
     strength: float = 0.95
+    shown = ("i.d.", "neutral", "reversed", "own", "outline")
+    judged: ClassVar = {
+        "neutral": ("neutral", "recall"),
+        "own": ("own", "recall"),
+        "%E": ("neutral", "energy"),
+        "%F": ("neutral", "focus"),
+    }
+    """What is compared: a test and a key of its scores; recall, a mean over classes, is balanced accuracy."""
+
+    @property
+    def about(self) -> str:
+        return f"Shortcut planted with strength {self.strength:g}"
+
+    def tested(self, seed: int, test: str) -> np.ndarray:
+        """Which images of the content, (N,) bool, a test is of."""
+        return self.dealt(seed)["test"]
 
     @cached_property
     def styles(self) -> dict[str, np.ndarray]:
@@ -42,16 +58,7 @@ class Planted(Data):
         return dict(zip(PARTS[1:], np.split(styles, ends[:-1]), strict=True))
 
     def dealt(self, seed: int) -> dict[str, np.ndarray]:
-        """Which images of the content, (N,) bool, are for train, val and test: fold seed mod 5 is the test.
-
-        An eighth of the other patients is for validation.
-        """
-        content = self.splits["content"].patients
-        patients = np.unique(content)
-        order = np.random.default_rng(_DEALT_BY).permutation(patients)
-        mine = np.arange(len(order)) % FOLDS == seed % FOLDS
-        test, val = np.isin(content, order[mine]), np.isin(content, order[~mine][::8])
-        return {"train": ~test & ~val, "val": val, "test": test}
+        return dealt(self.splits["content"].patients, seed)
 
     def at(self, seed: int) -> Data:
         """Training, validation and the i.d. test have one tie, drawn anew for each seed.
@@ -93,6 +100,17 @@ class Planted(Data):
         return Data(splits, self.classes, key=self.key)
 
 
+def dealt(content: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    """Which images of these patients, (N,) bool, are for train, val and test: fold seed mod 5 is the test.
+
+    An eighth of the other patients is for validation.
+    """
+    order = np.random.default_rng(_DEALT_BY).permutation(np.unique(content))
+    mine = np.arange(len(order)) % FOLDS == seed % FOLDS
+    test, val = np.isin(content, order[mine]), np.isin(content, order[~mine][::8])
+    return {"train": ~test & ~val, "val": val, "test": test}
+
+
 def taken(part: Patients, rows: np.ndarray) -> Patients:
     outlines = None if part.outlines is None else [part.outlines[i] for i in np.flatnonzero(rows)]
     arrays = (each[rows] for each in (part.images, part.sectors, part.labels, part.patients))
@@ -112,6 +130,12 @@ def pool_of_parts(parts: list[Patients]) -> sa.BackgroundPool:
 def load_planted(arguments: argparse.Namespace, size: int, folder: Path) -> Planted:
     """The images of --layout that have a sector; a fifth of the patients gives donors and nothing else."""
     rows = [row for row in ADAPTERS[arguments.layout](source_of(arguments)) if row.sector is not None]
+    new = {
+        old: name
+        for name, olds in (text.split("=", 1) for text in arguments.merge)
+        for old in olds.split(",")
+    }
+    rows = [replace(row, label=new.get(row.label, row.label)) for row in rows]
     if not rows:
         raise SystemExit(
             f"{arguments.root} gave no image with a sector; expected some: give --sectors a folder that "

@@ -6,23 +6,16 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+from natural import Natural
 from planted import Planted
 from tables import TITLES, Groups, mean_and_spread, read, values
 
 import sectoraug as sa
 
-SHOWN = ("i.d.", "neutral", "reversed", "own")
-JUDGED = {
-    "neutral": ("neutral", "recall"),
-    "own": ("own", "recall"),
-    "%E": ("neutral", "energy"),
-    "%F": ("neutral", "focus"),
-}
-"""What is compared: a test and a key of its scores; recall, the mean over classes, is balanced accuracy."""
 BACKMIX = "backmix f=1"
 
 
-def report_planted(folder: Path, data: Planted) -> str:
+def report_planted(folder: Path, data: Planted | Natural) -> str:
     """Everything that the JSONs in a folder allow."""
     groups = whole_seeds(read(folder))
     if not groups:
@@ -31,10 +24,10 @@ def report_planted(folder: Path, data: Planted) -> str:
     setting = next(iter(groups.values()))[0]["setting"]
     names = list(groups)
     parts = [
-        f"Shortcut planted with strength {data.strength:g}; {len(data.splits['content'].labels)} images of "
+        f"{data.about}; {len(data.splits['content'].labels)} images of "
         f"{', '.join(data.classes)}; {setting['size']}x{setting['size']} pixels, {setting['epochs']} epochs, "
         f"ResNet18 of width {setting['width']}; seeds {', '.join(map(str, seeds))}.",
-        rows(groups),
+        rows(groups, data),
     ]
     if len(seeds) > 1:
         rivals = [name for name in names if name != BACKMIX]
@@ -51,23 +44,24 @@ def whole_seeds(groups: Groups) -> Groups:
     return {name: [results[seed] for seed in common] for name, results in by_seed.items()} if common else {}
 
 
-def rows(groups: Groups) -> str:
-    head = ["method", *(f"{test} balanced accuracy" for test in SHOWN), "flips", "%E", "%F", "dead maps"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+def rows(groups: Groups, data: Planted | Natural) -> str:
+    asked = next(iter(data.judged.values()))[0]
+    flip = asked == "neutral"
+    head = ["method", *(f"{test} balanced accuracy" for test in data.shown), *["flips"] * flip, "%E", "%F"]
+    lines = [f"| {' | '.join(head)} | dead maps |", "|---" * (1 + len(head)) + "|"]
     for name, results in groups.items():
-        cells = [
-            TITLES.get(name, name),
-            *(mean_and_spread(values(results, test, "recall")) for test in SHOWN),
-        ]
-        cells.append(mean_and_spread([flips(result["answers"]) for result in results]))
-        cells += [mean_and_spread(values(results, "neutral", key)) for key in ("energy", "focus")]
-        cells.append(f"{sum(values(results, 'neutral', 'n_empty')):.0f}")
+        cells = [TITLES.get(name, name)]
+        cells += [mean_and_spread(values(results, test, "recall")) for test in data.shown]
+        if flip:
+            cells.append(mean_and_spread([flips(result["answers"]) for result in results]))
+        cells += [mean_and_spread(values(results, asked, key)) for key in ("energy", "focus")]
+        cells.append(f"{sum(values(results, asked, 'n_empty')):.0f}")
         lines.append(f"| {' | '.join(cells)} |")
-    coverage = statistics.mean(values(next(iter(groups.values())), "neutral", "coverage"))
+    coverage = statistics.mean(values(next(iter(groups.values())), asked, "coverage"))
+    told = "Flips: answers that change from one neutral draw of backgrounds to another. " if flip else ""
     return "\n".join(lines) + (
-        "\n\nPercent, mean ± standard deviation over the seeds. Flips: answers that change from one "
-        f"neutral draw of backgrounds to another. %E and %F on the neutral test; a uniform map scores "
-        f"{coverage:.1f}."
+        f"\n\nPercent, mean ± standard deviation over the seeds. {told}%E and %F on the {asked} test; a "
+        f"uniform map scores {coverage:.1f}."
     )
 
 
@@ -77,20 +71,20 @@ def flips(answers: dict[str, list[int]]) -> float:
     return 100 * float((first != second).mean())
 
 
-def differences(groups: Groups, pairs: list[tuple[str, str]], data: Planted) -> str:
+def differences(groups: Groups, pairs: list[tuple[str, str]], data: Planted | Natural) -> str:
     """Paired over the seeds, * where Holm's correction leaves one; in brackets an interval over patients."""
     found = {
         title: sa.compare_runs({n: values(r, *where) for n, r in groups.items()}, paired=True)
-        for title, where in JUDGED.items()
+        for title, where in data.judged.items()
     }
-    lines = [f"| difference | {' | '.join(JUDGED)} |", "|---" * (1 + len(JUDGED)) + "|"]
+    lines = [f"| difference | {' | '.join(data.judged)} |", "|---" * (1 + len(data.judged)) + "|"]
     for a, b in pairs:
         cells = []
         for title, result in found.items():
             pair = (a, b) if (a, b) in result.p_value else (b, a)
             star = "\\*" if result.significant[pair] else ""
             cell = f"{result.mean[a] - result.mean[b]:+.1f}{star} (p {result.p_value[pair]:.2g})"
-            if title in SHOWN:
+            if title in data.shown:
                 low, high = over_patients(groups, a, b, title, data)
                 cell += f" [{low:+.1f} to {high:+.1f}]"
             cells.append(cell)
@@ -103,11 +97,11 @@ def differences(groups: Groups, pairs: list[tuple[str, str]], data: Planted) -> 
     )
 
 
-def over_patients(groups: Groups, a: str, b: str, test: str, data: Planted) -> tuple[float, float]:
+def over_patients(groups: Groups, a: str, b: str, test: str, data: Planted | Natural) -> tuple[float, float]:
     content = data.splits["content"]
     gain, times = np.zeros((2, len(content.labels)))
     for one, other in zip(groups[a], groups[b], strict=True):
-        tested = data.dealt(one["run"]["seed"])["test"]
+        tested = data.tested(one["run"]["seed"], test)
         right = [np.array(r["answers"][test]) == content.labels[tested] for r in (one, other)]
         gain[tested] += right[0].astype(float) - right[1]
         times[tested] += 1

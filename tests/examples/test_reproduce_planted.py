@@ -20,6 +20,7 @@ sys.path[:0] = [str(EXAMPLES / "reproduce"), str(EXAMPLES)]
 torch = pytest.importorskip("torch")
 from comparison import main, parse  # noqa: E402
 from methods import Frames, Run, few_clean, training_split  # noqa: E402
+from natural import load_natural  # noqa: E402
 from networks import make_network  # noqa: E402
 from planted import PARTS, Planted, load_planted  # noqa: E402
 from planted_table import report_planted  # noqa: E402
@@ -120,6 +121,42 @@ def test_report_uses_the_seeds_that_all_methods_have(planted: Planted, tmp_path:
     for run in (Run("baseline"), Run("baseline", seed=1), Run("black", seed=1)):
         finish(run, planted, tiny, tmp_path, torch.device("cpu"))
     assert "seeds 1." in report_planted(tmp_path / "runs", planted)
+
+
+def test_natural_cells_are_label_and_text(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge = (
+        "--merge",
+        "a=view0,view1",
+        "b=view2,view3",
+        "--runs",
+        "baseline",
+        "backmix",
+        "--seeds",
+        "0",
+        "1",
+    )
+    monkeypatch.setattr(sys, "argv", arguments(root, tmp_path, *merge, "--data", "natural"))
+    made = load_natural(parse(""), 32, tmp_path / "data")
+    assert made.classes == ("a", "b") and 0.4 < made.has_text.mean() < 0.6
+    content, parts = made.splits["content"], made.at(1).splits
+    brightness = (content.images * (content.sectors == 0)).mean((1, 2))
+    assert brightness[made.has_text].mean() > brightness[~made.has_text].mean()
+    for seed, sign in ((0, True), (1, False)):
+        rows = made.tested(seed, "same cells")
+        assert (made.has_text[rows] == ((content.labels[rows] == 0) == sign)).all()
+        other = made.tested(seed, "other cells")
+        assert (made.has_text[other] == ((content.labels[other] == 1) == sign)).all()
+        assert not (rows & other).any() and len(parts["train"].labels) + len(parts["val"].labels) > 20
+    seen = replace(made, only="background").at(0).splits["train"]
+    assert not seen.images[seen.sectors != 0].any() and seen.images.any()
+    main()
+    text = (tmp_path / "tables.md").read_text()
+    assert "other cells balanced accuracy" in text and "| backmix f=1 minus baseline |" in text
+    monkeypatch.setattr(sys, "argv", arguments(root, tmp_path / "four", "--data", "natural"))
+    with pytest.raises(SystemExit, match="found 4 labels; expected two: use --classes, and --merge"):
+        main()
 
 
 def test_no_sectors_is_one_sentence(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
