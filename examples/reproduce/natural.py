@@ -1,4 +1,4 @@
-"""A shortcut that real images have by themselves: of two labels, with and without text, two cells are seen."""
+"""A shortcut that real images have by themselves: of two labels with and without text, two cells are seen."""
 
 from __future__ import annotations
 
