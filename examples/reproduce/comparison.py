@@ -14,6 +14,7 @@ from grids import TABLES, runs_of, sweep
 from methods import parse_run
 from natural import ONLY, load_natural
 from planted import load_planted
+from planted_figure import draw_planted
 from planted_table import report_planted
 from ranks import rank_and_world, start_ranks
 from tables import report
@@ -110,11 +111,11 @@ def main(usage: str = "") -> None:
         dist.destroy_process_group()
     if rank > 0:
         return
-    text = (
-        report_planted(arguments.out / "runs", data)
-        if arguments.data in ("planted", "natural")
-        else report(arguments.out / "runs")
-    )
+    if arguments.data in ("planted", "natural"):
+        text = report_planted(arguments.out / "runs", data)
+        draw_planted(arguments.out / "planted.png", arguments.out / "runs", data)
+    else:
+        text = report(arguments.out / "runs")
+        draw_maps(arguments.out, data, setting, device)
     write_whole(arguments.out / "tables.md", lambda part: part.write_text(text + "\n"))
-    draw_maps(arguments.out, data, setting, device)
     print(f"\n{text}\n\nruns, tables and maps are in {arguments.out}")

@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 
 import numpy as np
+from grids import TABLES
 from natural import Natural
 from planted import Planted
 from tables import TITLES, Groups, mean_and_spread, read, values
@@ -17,7 +18,7 @@ BACKMIX = "backmix f=1"
 
 def report_planted(folder: Path, data: Planted | Natural) -> str:
     """Everything that the JSONs in a folder allow."""
-    groups = whole_seeds(read(folder))
+    groups = in_order(whole_seeds(read(folder)))
     if not groups:
         return f"no run has ended in {folder} yet"
     seeds = [result["run"]["seed"] for result in next(iter(groups.values()))]
@@ -35,6 +36,12 @@ def report_planted(folder: Path, data: Planted | Natural) -> str:
         pairs += [(name, "baseline") for name in rivals if name != "baseline" and "baseline" in names]
         parts.append(differences(groups, pairs, data))
     return "\n\n".join(parts)
+
+
+def in_order(groups: Groups) -> Groups:
+    """The methods as the grids name them, others last."""
+    known = [run.name for run in (*TABLES["planted"], *TABLES["rivals"])]
+    return {name: groups[name] for name in sorted(groups, key=lambda n: (*known, n).index(n))}
 
 
 def whole_seeds(groups: Groups) -> Groups:

@@ -109,6 +109,7 @@ def test_command_ends_with_tables(
     main()
     text = (tmp_path / "tables.md").read_text()
     assert text.strip() in capsys.readouterr().out
+    assert cv2.imread(str(tmp_path / "planted.png")).std() > 10
     assert "| dfr f=0.2 |" in text and "| backmix f=1 minus baseline |" in text and "3 pairs of" in text
     result = json.loads((tmp_path / "runs" / "backmix_f=1_seed0.json").read_text())
     assert len(result["answers"]["neutral"]) == len(result["answers"]["own"])
