@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import cv2
 import numpy as np
 from chunks import SPLITS, shrunk
 from data import Data, cached, check_patients
+from sector_files import find_sector
 from splits import read_grey
 from tqdm import tqdm
 
@@ -178,28 +178,7 @@ def split_of(patient: str) -> str:
 
 
 def beside(source: Source, image: Path) -> Path | None:
-    """The sector's file: of a folder that `sectoraug masks` wrote the good ones, else named as the image."""
-    if source.sectors is None:
-        return None
-    if (source.sectors / "manifest.jsonl").exists():
-        kept = masks_of_run(source.sectors)
-        return kept.get(hashlib.sha256(image.read_bytes()).hexdigest()) if image.exists() else None
-    for ending in (image.suffix, ".png", ".npy"):
-        path = source.sectors / f"{image.stem}{ending}"
-        if path.exists():
-            return path
-    return None
-
-
-@lru_cache(maxsize=1)
-def masks_of_run(folder: Path) -> dict[str, Path]:
-    try:
-        from sectoraug.workbench import kept_masks
-    except ImportError as error:
-        raise SystemExit(
-            f"{folder} is a run of `sectoraug masks`, which needs the extra workbench: {error}"
-        ) from error
-    return kept_masks(folder)
+    return None if source.sectors is None else find_sector(source.sectors, image)
 
 
 def checked(rows: list[Row], where: str, splits: Iterable[str] = SPLITS[:3]) -> list[Row]:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
+import sectoraug as sa
+
 for name in ("matplotlib", "torchvision", "torchmetrics", "tqdm"):
     pytest.importorskip(name)
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -120,3 +122,30 @@ def test_split_of_a_patient_is_about_80_10_10() -> None:
     splits = [split_of(str(patient)) for patient in range(2000)]
     assert 0.77 < splits.count("train") / 2000 < 0.83
     assert 0.08 < splits.count("val") / 2000 < 0.12
+
+
+def test_a_run_of_masks_gives_its_good_ones(tmp_path: Path) -> None:
+    pytest.importorskip("filelock")
+    pytest.importorskip("typer")
+    from sectoraug.workbench.cli import app
+
+    source = make_mmotu(tmp_path / "data")
+    fans = sa.phantom.make_dataset(2, shortcut=0.0, size=(112, 112))
+    images = sorted((tmp_path / "data" / "images").glob("*/*.jpg"))
+    for path, image in zip(images[:2], fans.images, strict=True):
+        cv2.imwrite(str(path), image)
+    call = [
+        "masks",
+        *map(str, images[:3]),
+        "--out",
+        str(tmp_path / "masks"),
+        "--no-progress",
+        "--workers",
+        "1",
+    ]
+    with pytest.raises(SystemExit):
+        app(call)
+    rows = {row.image: row.sector for row in ADAPTERS["mmotu"](replace(source, sectors=tmp_path / "masks"))}
+    found = [path for path, sector in rows.items() if sector is not None]
+    assert 1 <= len(found) <= 2 and set(found) <= set(images[:2])
+    assert rows[found[0]].parent.parent.parent == tmp_path / "masks"
