@@ -46,15 +46,19 @@ class Natural(Data):
         levels = [backgrounds[styles == style].mean() for style in range(2)]
         return styles == int(np.argmax(levels))
 
+    def trained_cells(self, seed: int) -> np.ndarray:
+        """Which images, (N,) bool, are of the two cells that are trained on."""
+        with_text = self.has_text if seed % 2 == 0 else ~self.has_text
+        return (self.splits["content"].labels == 0) == with_text
+
     def tested(self, seed: int, test: str) -> np.ndarray:
         """Which images of the content, (N,) bool, a test is of."""
-        content = self.splits["content"]
-        same = (content.labels == 0) == (self.has_text if seed % 2 == 0 else ~self.has_text)
-        return dealt(content.patients, seed // 2)["test"] & (same if test == "same cells" else ~same)
+        same = self.trained_cells(seed)
+        rows = dealt(self.splits["content"].patients, seed // 2)["test"]
+        return rows & (same if test == "same cells" else ~same)
 
     def at(self, seed: int) -> Data:
-        content = self.splits["content"]
-        same = (content.labels == 0) == (self.has_text if seed % 2 == 0 else ~self.has_text)
+        content, same = self.splits["content"], self.trained_cells(seed)
         rows = dealt(content.patients, seed // 2)
         splits = {
             "train": rows["train"] & same,
@@ -64,7 +68,7 @@ class Natural(Data):
         return Data(
             {name: self._shown(taken(content, each)) for name, each in splits.items()},
             self.classes,
-            key=f"{self.key}-{self.only}",
+            key=self.key,
         )
 
     def _shown(self, part: Patients) -> Patients:
@@ -81,4 +85,4 @@ def load_natural(arguments: argparse.Namespace, size: int, folder: Path) -> Natu
             f"--data natural found {len(made.classes)} labels; expected two: use --classes, and --merge for "
             "labels that count as one."
         )
-    return Natural(made.splits, made.classes, key=made.key, only=arguments.only)
+    return Natural(made.splits, made.classes, key=f"{made.key}-{arguments.only}", only=arguments.only)

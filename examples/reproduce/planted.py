@@ -57,6 +57,10 @@ class Planted(Data):
         ends = np.cumsum([len(part.labels) for part in parts])
         return dict(zip(PARTS[1:], np.split(styles, ends[:-1]), strict=True))
 
+    @cached_property
+    def pools(self) -> dict[str, sa.BackgroundPool]:
+        return {part: pool_of_parts([self.splits[part]]) for part in PARTS[1:]}
+
     def dealt(self, seed: int) -> dict[str, np.ndarray]:
         return dealt(self.splits["content"].patients, seed)
 
@@ -77,7 +81,7 @@ class Planted(Data):
                 own.images,
                 own.sectors,
                 own.labels,
-                pool_of_parts([self.splits[part]]),
+                self.pools[part],
                 strength,
                 seed=10 * seed + k,
                 styles=self.styles[part],

@@ -74,13 +74,13 @@ def finish(
     run: Run, data: Data, setting: Setting, out: Path, device: torch.device, workers: int = 0
 ) -> dict[str, Any]:
     """The run's JSON, read if it is there, else made; a half-trained run goes on after its last epoch."""
-    data = data.at(run.seed)
     path = out / "runs" / f"{run.file}.json"
     shared = {"setting": asdict(setting), "data": data.key}
     if path.exists():
         result = json.loads(path.read_text())
         refuse_others({key: result[key] for key in shared}, shared, path)
         return result
+    data = data.at(run.seed)
     start = time.perf_counter()
     state = train(run, data, setting, out, device, workers)
     seconds = time.perf_counter() - start
