@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 try:
     import typer
 except ImportError:
     sys.exit('The command needs typer: pip install "sectoraug[workbench]".')
 
+from sectoraug.workbench.cli_audit import audit
 from sectoraug.workbench.cli_options import Inputs, Masks, Reviewed, RunOptions, Selection, with_options
-
-if TYPE_CHECKING:
-    from sectoraug.workbench.run.engines import Engine, Job
-    from sectoraug.workbench.run.sources import Source
+from sectoraug.workbench.cli_parts import one_sentence, run_job, sources_of
 
 app = typer.Typer(
     help="Find the ultrasound sectors of an archive, and use them. Nothing here de-identifies.",
@@ -67,18 +63,18 @@ def masks(
     from sectoraug.workbench.jobs.masks import PARTS, FindSector
     from sectoraug.workbench.run.sources import with_drawn
 
-    with _one_sentence():
+    with one_sentence():
         checks.choice(parts, PARTS, "--parts")
         checks.choice(miscounted, MISCOUNTED, "--miscounted")
 
-    sources, others = _sources(inputs, [out, *([drawn] if drawn else [])], options)
+    sources, others = sources_of(inputs, [out, *([drawn] if drawn else [])], options)
     if drawn is not None:
-        with _one_sentence():
+        with one_sentence():
             sources, unused = with_drawn(sources, drawn)
         if unused:
             typer.echo(f"{unused} masks in {drawn} have no clip here; expected names like clips'.", err=True)
     job = FindSector(str(out.absolute()), parts, miscounted)
-    _run("masks", job, sources, others, out, options)
+    raise typer.Exit(run_job("masks", job, sources, others, out, options).exit_code)
 
 
 @app.command()
@@ -99,11 +95,11 @@ def apply(
     from sectoraug.workbench.jobs.masked_copies import MaskClip
     from sectoraug.workbench.run.manifest import read_entries
 
-    with _one_sentence():
+    with one_sentence():
         read_entries(masks)
-    sources, others = _sources(inputs, [masks, out], options)
+    sources, others = sources_of(inputs, [masks, out], options)
     job = MaskClip(str(masks.absolute()), str(out.absolute()), options.quality_at_least, reviewed_only)
-    _run("copies", job, sources, others, out, options)
+    raise typer.Exit(run_job("copies", job, sources, others, out, options).exit_code)
 
 
 @app.command()
@@ -125,8 +121,8 @@ def pool(
     """Build a BackgroundPool from the clips whose sector is good. It holds patients' overlays."""
     from sectoraug.workbench.jobs.donors import build_pool, n_nearly_black
 
-    sources, others = _sources(inputs, [masks, out], options)
-    with _one_sentence():
+    sources, others = sources_of(inputs, [masks, out], options)
+    with one_sentence():
         built = build_pool(
             masks,
             sources,
@@ -180,7 +176,7 @@ def review(
     from sectoraug.workbench.review.server import server
     from sectoraug.workbench.review.sorting import Review
 
-    with _one_sentence():
+    with one_sentence():
         if listed is not None:
             for name in listing(masks, checks.choice(listed, VERDICTS, "--list")):
                 typer.echo(os.fsencode(name))  # names of files need not be text
@@ -192,57 +188,7 @@ def review(
         page.run()
 
 
-def _sources(inputs: list[Path], own: list[Path], options: Selection) -> tuple[list[Source], int]:
-    from sectoraug.workbench.run.sources import find_sources
-
-    exclude = options.exclude or []
-    with _one_sentence():
-        for folder in exclude:
-            if not folder.is_dir():
-                raise NotADirectoryError(f"--exclude {folder} is no folder; expected one among the inputs.")
-        return find_sources(inputs, [*own, *exclude], options.folders_are_clips)
-
-
-def _run(what: str, job: Job, sources: list[Source], others: int, out: Path, options: RunOptions) -> None:
-    from sectoraug.workbench.run.archive import run
-
-    with _one_sentence():
-        outcome = run(
-            job,
-            sources,
-            out,
-            _engine(options),
-            quality_at_least=options.quality_at_least,
-            retry_failed=options.retry_failed,
-            progress=options.progress,
-        )
-    typer.echo(outcome.table(what, others, options.quality_at_least))
-    raise typer.Exit(1 if outcome.failed or outcome.refused else 0)
-
-
-def _engine(options: RunOptions) -> Engine:
-    from sectoraug import checks
-    from sectoraug.workbench.run.engines import with_dask, with_processes
-
-    checks.choice(options.engine, ("processes", "dask"), "--engine")
-    if options.engine == "dask":
-        return with_dask(options.workers, options.scheduler, options.timeout)
-    if options.scheduler is not None:
-        raise ValueError("--scheduler came without --engine dask; expected both: add --engine dask.")
-    return with_processes(options.workers, options.timeout)
-
-
-@contextmanager
-def _one_sentence() -> Iterator[None]:
-    """End the command with the sentence of an expected error, and no traceback."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        typer.echo("Stopped; the same command goes on from here.", err=True)
-        raise typer.Exit(130) from None
-    except (OSError, ValueError, TypeError, ImportError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
+app.command()(audit)
 
 
 if __name__ == "__main__":

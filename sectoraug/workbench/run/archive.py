@@ -38,6 +38,11 @@ class Outcome:
     """Those with overlay inside."""
     folder: Path
 
+    @property
+    def exit_code(self) -> int:
+        """Of the command: 1 where something failed or was refused."""
+        return 1 if self.failed or self.refused else 0
+
     def table(self, what: str, others: int, quality_at_least: float) -> str:
         """The counts as aligned lines."""
         rows: list[tuple[str, object]] = [
