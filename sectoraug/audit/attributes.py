@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints, answered, permuted
+from sectoraug.audit.told import Ints, answered, deal
 
 _BINS = 5
+_CHANCE = 9
+"""Permutations for what chance alone reads."""
 
 
 @dataclass(frozen=True)
@@ -36,27 +38,25 @@ class Attribute:
 def attributes_of(
     given: Mapping[str, Any],
     whole: NDArray[Any],
-    labels: Ints,
+    dealt: Ints,
     groups: Ints,
-    n_permutations: int = 199,
     seed: int = 0,
 ) -> list[Attribute]:
     """Both axes for each attribute, (N,) numbers or names; those with one value only are left out."""
-    rng = np.random.default_rng(seed)
-    dealt = [permuted(labels, groups, rng) for _ in range(n_permutations)]
+    labels = dealt[:, 0]
     binned = {name: values for name, each in given.items() if (values := as_categories(each)).max() > 0}
     read = _read(binned, whole, groups, seed)
     found = []
     for name, values in binned.items():
         entropy = _entropy(_joint(labels, np.zeros_like(labels)))
         information = _information(values, labels)
-        chance = np.array([_information(values, each) for each in dealt])
+        chance = np.array([_information(values, each) for each in dealt.T[1:]])
         found.append(
             Attribute(
                 name,
                 _beyond(information, float(chance.mean()), entropy),
-                float((1 + (chance >= information - 1e-12).sum()) / (1 + n_permutations)),
-                _detectability(read[name], values, labels, groups, rng),
+                float((1 + (chance >= information - 1e-12).sum()) / dealt.shape[1]),
+                _detectability(read[name], values, labels, groups, seed),
                 int(values.max()) + 1,
             )
         )
@@ -80,17 +80,16 @@ def _read(binned: Mapping[str, Ints], whole: NDArray[Any], groups: Ints, seed: i
     return dict(zip(binned, answers.T, strict=True))
 
 
-def _detectability(read: Ints, values: Ints, labels: Ints, groups: Ints, rng: np.random.Generator) -> float:
+def _detectability(read: Ints, values: Ints, labels: Ints, groups: Ints, seed: int) -> float:
     """I(read; attribute | label) over H(attribute | label)."""
     by_label = [labels == label for label in range(int(labels.max()) + 1)]
     weights = [own.mean() for own in by_label]
     entropy = sum(
         w * _entropy(np.bincount(values[own])) for w, own in zip(weights, by_label, strict=True) if w
     )
-    dealt = [permuted(values, groups, rng) for _ in range(9)]
     information, *chance = (
         sum(w * _information(read[own], each[own]) for w, own in zip(weights, by_label, strict=True) if w)
-        for each in (values, *dealt)
+        for each in deal(values, groups, _CHANCE, seed).T
     )
     return _beyond(information, float(np.mean(chance)), float(entropy))
 

@@ -7,24 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints, permuted
+from sectoraug.audit.told import Ints
+
+_PERMUTATIONS = 19
 
 
-def places_of(
-    backgrounds: NDArray[Any], labels: Ints, groups: Ints, n_permutations: int = 19, seed: int = 0
-) -> NDArray[np.float64]:
+def places_of(backgrounds: NDArray[Any], dealt: Ints) -> NDArray[np.float64]:
     """Of each place's variance, (side, side), the share that goes with the label, 0..1.
 
-    `backgrounds`: (N, side * side). Where no permutation of the labels gives as little, it is 0.
+    `backgrounds`: (N, side * side). Where one of 19 permutations of the labels gives as much, it is 0.
     """
     pixels = backgrounds.astype(np.float32)
-    rng = np.random.default_rng(seed)
-    found = _explained(pixels, labels)
-    chance = np.max(
-        [_explained(pixels, permuted(labels, groups, rng)) for _ in range(n_permutations)], axis=0
-    )
+    found, *chance = (_explained(pixels, labels) for labels in dealt.T[: 1 + _PERMUTATIONS])
+    by_chance = np.max(chance, axis=0)
     side = round(pixels.shape[1] ** 0.5)
-    return np.where(found > chance, found, 0.0).reshape(side, side)
+    return np.where(found > by_chance, found, 0.0).reshape(side, side)
 
 
 def _explained(pixels: NDArray[np.float32], labels: Ints) -> NDArray[np.float64]:

@@ -16,7 +16,7 @@ from sectoraug.audit.properties import same_length
 from sectoraug.audit.report import AuditReport
 from sectoraug.audit.styles import styles_of
 from sectoraug.audit.swaps import audit_model
-from sectoraug.audit.told import Ints, score
+from sectoraug.audit.told import Ints, deal, score
 from sectoraug.audit.twins import twins_of
 from sectoraug.evidence.statistics import holm
 
@@ -102,11 +102,12 @@ def audit(
     check_groups(label_names, which, group_names, group_of)
     split_of = None if splits is None else splits_of(splits, group_names, group_of)
     others = {name: attribute(values, n, name) for name, values in (attributes or {}).items()}
+    dealt = deal(which, group_of, n_permutations, seed)
     looks = look_at(images, sectors, progress)
-    scores = _scores(looks, which, group_of, n_permutations, seed)
+    scores = _scores(looks, dealt, group_of, seed)
     falls = holm([scores[part].p_value for part in _SUSPECTS])
     thumbnails = looks.background[:, : SIDE * SIDE]
-    styles = styles_of(thumbnails, which, group_of, n_permutations, seed)
+    styles = styles_of(thumbnails, dealt, seed)
     known = {**others, "overlay style": styles.style_of, **_measured(looks)}
     asked: dict[str, Any] = {"preprocess": preprocess, "size": model_size, "layer": layer}
     asked |= {"n_images": n_images, "n_donors": n_donors, "seed": seed, "progress": progress}
@@ -118,8 +119,8 @@ def audit(
         scores=scores,
         tells=dict(zip(_SUSPECTS, falls, strict=True)),
         styles=styles,
-        attributes=attributes_of(known, looks.whole, which, group_of, n_permutations, seed),
-        places=places_of(thumbnails, which, group_of, seed=seed),
+        attributes=attributes_of(known, looks.whole, dealt, group_of, seed),
+        places=places_of(thumbnails, dealt),
         twins=twins_of(looks, which, group_of, split_of),
         model=None
         if model is None
@@ -136,14 +137,14 @@ def _measured(looks: Looks) -> dict[str, NDArray[Any]]:
     return {"image size": np.array(sizes), **{name: np.array(looks.properties[name]) for name in _ATTRIBUTES}}
 
 
-def _scores(looks: Looks, labels: Ints, groups: Ints, n_permutations: int, seed: int) -> dict[str, Any]:
+def _scores(looks: Looks, dealt: Ints, groups: Ints, seed: int) -> dict[str, Any]:
     shown = {
         "background": looks.background,
         "outline": looks.outline,
         "facts": _columns(looks, FACTS),
         "sector": looks.sector,
     }
-    return {part: score(each, labels, groups, n_permutations, seed) for part, each in shown.items()}
+    return {part: score(each, dealt, groups, seed) for part, each in shown.items()}
 
 
 def _columns(looks: Looks, keys: Sequence[str]) -> NDArray[np.float64]:

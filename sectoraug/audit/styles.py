@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints, permuted
+from sectoraug.audit.told import Ints
 
 _FEWEST, _MOST = 2, 8
 _COMPARED = 1_000
@@ -32,22 +32,16 @@ class Styles:
     """The label and the style that go together most beyond chance (the largest residual of the table)."""
 
 
-def styles_of(
-    backgrounds: NDArray[Any], labels: Ints, groups: Ints, n_permutations: int = 199, seed: int = 0
-) -> Styles:
-    """Sort backgrounds, (N, D), into as many styles, 2 to 8, as tell them apart best by silhouette."""
+def styles_of(backgrounds: NDArray[Any], dealt: Ints, seed: int = 0) -> Styles:
+    """Sort backgrounds, (N, D), into as many styles, 2 to 8, as tell them apart best by silhouette.
+
+    `dealt`: as `told.deal` gives them.
+    """
     style_of, distances = _clustered(backgrounds.astype(np.float32), seed)
     n_styles = int(style_of.max()) + 1
-    table = np.zeros((int(labels.max()) + 1, n_styles), np.int64)
-    np.add.at(table, (labels, style_of), 1)
-    rng = np.random.default_rng(seed)
-    found = cramers_v(table)
-    by_chance = np.array(
-        [
-            cramers_v(_table(permuted(labels, groups, rng), style_of, table.shape))
-            for _ in range(n_permutations)
-        ]
-    )
+    shape = int(dealt.max()) + 1, n_styles
+    table, *chance = (_table(labels, style_of, shape) for labels in dealt.T)
+    found, by_chance = cramers_v(table), np.array([cramers_v(each) for each in chance])
     expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
     residuals = (table - expected) / np.sqrt(np.maximum(expected, 1e-9))
     label, style = np.unravel_index(residuals.argmax(), table.shape)
@@ -56,7 +50,7 @@ def styles_of(
         _examples(style_of, distances, n_styles),
         table,
         max(0.0, (found - by_chance.mean()) / (1 - by_chance.mean())),
-        float((1 + (by_chance >= found - 1e-12).sum()) / (1 + n_permutations)),
+        float((1 + (by_chance >= found - 1e-12).sum()) / dealt.shape[1]),
         (int(label), int(style)),
     )
 

@@ -37,31 +37,40 @@ class Score:
     n_permutations: int
 
 
-def score(
-    features: NDArray[Any], labels: Ints, groups: Ints, n_permutations: int = 199, seed: int = 0
-) -> Score:
-    """How well `features`, (N, D), tell `labels`, (N,) from 0, of images of groups not learned from."""
-    rng = np.random.default_rng(seed)
-    dealt = np.stack([labels, *(permuted(labels, groups, rng) for _ in range(n_permutations))], axis=1)
+def score(features: NDArray[Any], dealt: Ints, groups: Ints, seed: int = 0) -> Score:
+    """How well `features`, (N, D), tell the labels of images whose groups were not learned from.
+
+    `dealt`: as `deal` gives them.
+    """
     answers = answered(features, dealt, groups, seed)
-    n_labels = int(labels.max()) + 1
+    n_labels = int(dealt.max()) + 1
     found = np.array([balanced_accuracy(answers[:, k], dealt[:, k], n_labels) for k in range(dealt.shape[1])])
     p_value = float((found >= found[0] - 1e-12).mean())
-    low, high = _interval(answers[:, 0] == labels, labels, groups, seed)
-    return Score(float(found[0]), (low, high), 1 / n_labels, p_value, n_permutations)
+    low, high = _interval(answers[:, 0] == dealt[:, 0], dealt[:, 0], groups, seed)
+    return Score(float(found[0]), (low, high), 1 / n_labels, p_value, dealt.shape[1] - 1)
 
 
-def permuted(labels: Ints, groups: Ints, rng: np.random.Generator) -> Ints:
-    """The labels dealt to other images, groups in a random order and each of them turned by a random step.
+def deal(labels: Ints, groups: Ints, n_permutations: int, seed: int = 0) -> Ints:
+    """(N, 1 + n_permutations): the labels as they are, then dealt to other images.
 
-    Labels that follow each other in a group still do so, so that a permutation has as few independent labels
-    as the data.
+    Groups come in a random order, each turned by a random step: labels that follow each other in a group
+    still do so, and a permutation has as few independent labels as the data.
     """
+    rng = np.random.default_rng(seed)
     order = np.argsort(groups, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    turned = [np.roll(parts[k], rng.integers(len(parts[k]))) for k in rng.permutation(len(parts))]
-    dealt = np.empty_like(labels)
-    dealt[order] = labels[np.concatenate(turned)]
+    own = groups[order]
+    sizes = np.bincount(groups)
+    place = np.arange(len(groups)) - (np.cumsum(sizes) - sizes)[own]
+    dealt = np.empty((len(labels), 1 + n_permutations), np.intp)
+    dealt[:, 0] = labels
+    for k in range(1, 1 + n_permutations):
+        turned = (place + rng.integers(sizes)[own]) % sizes[own]
+        sequence = rng.permutation(len(sizes))
+        first = np.empty_like(sizes)
+        first[sequence] = np.cumsum(sizes[sequence]) - sizes[sequence]
+        source = np.empty_like(order)
+        source[first[own] + turned] = order
+        dealt[order, k] = labels[source]
     return dealt
 
 
