@@ -14,9 +14,9 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from sectoraug import fills as fills
     from sectoraug import phantom as phantom
-    from sectoraug.audit.properties import properties as properties
-    from sectoraug.audit.report import AuditReport as AuditReport
-    from sectoraug.audit.run import audit as audit
+    from sectoraug.auditing.properties import properties as properties
+    from sectoraug.auditing.report import AuditReport as AuditReport
+    from sectoraug.auditing.run import audit as audit
     from sectoraug.batch import swap_background_batch as swap_background_batch
     from sectoraug.evidence.clustering import clustering_scores as clustering_scores
     from sectoraug.evidence.focus import coverage_percent as coverage_percent
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from sectoraug.swap import swap_background as swap_background
 
 _HOME = {
-    "AuditReport": "audit.report",
+    "AuditReport": "auditing.report",
     "BackMix": "plugins.albumentations",
     "BackgroundPool": "pool",
     "BlackBackground": "plugins.albumentations",
@@ -74,7 +74,7 @@ _HOME = {
     "SectorNotFound": "sectors",
     "ShuffleBackground": "plugins.albumentations",
     "WeightedBackMixLoss": "losses",
-    "audit": "audit.run",
+    "audit": "auditing.run",
     "backmix_weights": "losses",
     "blacken_sector": "swap",
     "clustered_bootstrap": "evidence.statistics",
@@ -89,7 +89,7 @@ _HOME = {
     "fit_outline": "sectors.outline.drawn",
     "iter_clip": "reading",
     "plant_shortcut": "shortcut",
-    "properties": "audit.properties",
+    "properties": "auditing.properties",
     "read_clip": "reading",
     "sector_from_clip": "sectors",
     "sector_from_image": "sectors",

@@ -22,7 +22,7 @@ LAYERS = [
     ["reading", "phantom"],
     ["pool", "sectors", "shortcut"],
     ["batch", "losses"],
-    ["plugins", "audit"],
+    ["plugins", "auditing"],
     ["workbench"],
 ]
 """Rooms, from the ground up: a room imports its own layer and lower ones."""

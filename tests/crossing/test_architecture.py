@@ -16,7 +16,7 @@ import sectoraug as sa
 APART = [("reading", "pool"), ("sectors", "pool"), ("batch", "sectors")]
 MOST_LINES, MOST_IN_A_FUNCTION, MOST_IN_A_TEST_FILE = 250, 50, 350  # docstrings of functions aside
 LONGER = {
-    "audit.run.audit": "the arguments of the public function, one a line, and the report's fields",
+    "auditing.run.audit": "the arguments of the public function, one a line, and the report's fields",
     "batch.kernel._swap": "a Triton kernel is one function",
     "batch.kernel.swap_into": "that kernel's arguments, one a line",
 }

@@ -32,7 +32,7 @@ def properties(images: Sequence[Any], sectors: Sequence[Any]) -> dict[str, list[
 
     Returns:
         height_px, width_px, aspect (width over height); sector_percent (of the image), opening_deg (between
-        the sides of the sector, measured at half and three quarters of its height; 0 for a rectangle),
+        the sides of the sector, measured at a quarter and half of its height; 0 for a rectangle),
         sector_left, sector_top, sector_right, sector_bottom (0..1 of the image); brightness and contrast
         (mean and standard deviation of the image, 0..255), sector_mean, background_mean (0..255),
         text_percent (of the
@@ -116,7 +116,7 @@ def edges_of(image: Plane, inside: NDArray[np.bool_]) -> Plane:
 
 def _opening_deg(inside: NDArray[np.bool_], rows: NDArray[np.intp]) -> float:
     span = len(rows) - 1
-    upper, lower = rows[span // 2], rows[3 * span // 4]
+    upper, lower = rows[span // 4], rows[span // 2]
     if lower == upper:
         return 0.0
     ends = [np.flatnonzero(inside[row])[[0, -1]] for row in (upper, lower)]

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
-from sectoraug.audit.lettering import letters_of
-from sectoraug.audit.properties import edges_of, grey_of, properties_of
+from sectoraug.auditing.lettering import letters_of
+from sectoraug.auditing.properties import edges_of, grey_of, properties_of
 from sectoraug.progress import track
 
 SIDE = 24

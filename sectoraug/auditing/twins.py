@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.lettering import groups_that_share_letters
-from sectoraug.audit.looks import SIDE, Looks
-from sectoraug.audit.told import Ints
+from sectoraug.auditing.lettering import groups_that_share_letters
+from sectoraug.auditing.looks import SIDE, Looks
+from sectoraug.auditing.told import Ints
 
 ALIKE = 0.995
 """The least correlation of two sectors' thumbnails that are nearly the same."""

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.asked import attribute, categories, check_groups, groups_of, splits_of
-from sectoraug.audit.attributes import attributes_of
-from sectoraug.audit.looks import SIDE, Looks, look_at
-from sectoraug.audit.places import places_of
-from sectoraug.audit.properties import same_length
-from sectoraug.audit.report import AuditReport
-from sectoraug.audit.styles import styles_of
-from sectoraug.audit.swaps import audit_model
-from sectoraug.audit.told import Ints, deal, score
-from sectoraug.audit.twins import twins_of
+from sectoraug.auditing.asked import attribute, categories, check_groups, groups_of, splits_of
+from sectoraug.auditing.attributes import attributes_of
+from sectoraug.auditing.looks import SIDE, Looks, look_at
+from sectoraug.auditing.places import places_of
+from sectoraug.auditing.properties import same_length
+from sectoraug.auditing.report import AuditReport
+from sectoraug.auditing.styles import styles_of
+from sectoraug.auditing.swaps import audit_model
+from sectoraug.auditing.told import Ints, deal, score
+from sectoraug.auditing.twins import twins_of
 from sectoraug.evidence.statistics import holm
 
 FACTS = ("height_px", "width_px", "aspect", "brightness", "contrast", "colour_percent")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
-from sectoraug.audit.told import Ints
+from sectoraug.auditing.told import Ints
 
 NEIGHBOURS = 20
 """Images in a row that are one group where none are given."""

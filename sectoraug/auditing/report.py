@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from sectoraug.audit import words
-from sectoraug.audit.findings import Findings
-from sectoraug.audit.model_answers import ModelAudit
-from sectoraug.audit.page import write_page
+from sectoraug.auditing import words
+from sectoraug.auditing.findings import Findings
+from sectoraug.auditing.model_answers import ModelAudit
+from sectoraug.auditing.page import write_page
 
 
 class AuditReport(Findings):

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sectoraug.audit import words
-from sectoraug.audit.findings import Findings
-from sectoraug.audit.model_answers import ModelAudit
+from sectoraug.auditing import words
+from sectoraug.auditing.findings import Findings
+from sectoraug.auditing.model_answers import ModelAudit
 from sectoraug.pool.folder import owner_only
 
 _LISTED = 20

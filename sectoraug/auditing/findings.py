@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.attributes import Attribute
-from sectoraug.audit.model_answers import ModelAudit
-from sectoraug.audit.styles import Styles
-from sectoraug.audit.told import Score
-from sectoraug.audit.twins import Twins
+from sectoraug.auditing.attributes import Attribute
+from sectoraug.auditing.model_answers import ModelAudit
+from sectoraug.auditing.styles import Styles
+from sectoraug.auditing.told import Score
+from sectoraug.auditing.twins import Twins
 
 
 @dataclass(frozen=True, repr=False)

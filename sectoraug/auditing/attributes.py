@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints, answered, deal
+from sectoraug.auditing.told import Ints, answered, deal
 
 _BINS = 5
 _CHANCE = 9

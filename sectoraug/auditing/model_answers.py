@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints, balanced_accuracy
+from sectoraug.auditing.told import Ints, balanced_accuracy
 from sectoraug.evidence.statistics import clustered_bootstrap
 
 KINDS = ("any other image", "same style", "other style", "other label", "black")

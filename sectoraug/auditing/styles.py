@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.audit.told import Ints
+from sectoraug.auditing.told import Ints
 
 _FEWEST, _MOST = 2, 8
 _COMPARED = 1_000

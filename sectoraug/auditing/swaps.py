@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from sectoraug.audit.answers import Answers
-from sectoraug.audit.looks import pair
-from sectoraug.audit.model_answers import (
+from sectoraug.auditing.answers import Answers
+from sectoraug.auditing.looks import pair
+from sectoraug.auditing.model_answers import (
     KINDS,
     ModelAudit,
     Swaps,
@@ -24,8 +24,8 @@ from sectoraug.audit.model_answers import (
     flips_of,
     mirror_of,
 )
-from sectoraug.audit.properties import grey_of
-from sectoraug.audit.told import Ints
+from sectoraug.auditing.properties import grey_of
+from sectoraug.auditing.told import Ints
 from sectoraug.batch import swap_background_batch
 from sectoraug.progress import track
 

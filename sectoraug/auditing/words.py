@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sectoraug.audit.findings import Findings
-from sectoraug.audit.told import Score
+from sectoraug.auditing.findings import Findings
+from sectoraug.auditing.told import Score
 
 TITLES = {
     "background": "The background alone",
