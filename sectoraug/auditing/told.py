@@ -117,6 +117,10 @@ def _solver(train: NDArray[Any], test: NDArray[Any]) -> tuple[NDArray[Any], NDAr
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    varying = np.ptp(train, axis=0) > 0
+    train, test = train[:, varying], test[:, varying]
+    if not varying.any():  # nothing to tell by
+        train, test = np.zeros((len(train), 1)), np.zeros((len(test), 1))
     steps: list[Any] = [StandardScaler()]
     if train.shape[1] > _COMPONENTS:
         steps.append(PCA(min(_COMPONENTS, len(train) - 1), svd_solver="randomized", random_state=0))

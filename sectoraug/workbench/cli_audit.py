@@ -32,7 +32,8 @@ class AuditOptions(RunOptions):
         list[str] | None, typer.Option(help="A column of what else is known, as the scanner. Repeatable.")
     ] = None
     model: Annotated[
-        Path | None, typer.Option(help="A network by torch.export (.pt2) or TorchScript (.ts).")
+        Path | None,
+        typer.Option(help="A network that you trust, by torch.export (.pt2) or TorchScript (.ts)."),
     ] = None
     model_size: Annotated[tuple[int, int] | None, typer.Option(help="Height and width that it takes.")] = None
     model_channels: Annotated[int | None, typer.Option(min=1, max=3, help="Channels that it takes.")] = None

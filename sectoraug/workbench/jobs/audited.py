@@ -141,7 +141,7 @@ def audit_files(
 
 
 def load_model(path: Path, channels: int | None, mean: float, std: float) -> Callable[[Any], Any]:
-    """A network that was saved without pickle, with what prepares its input before it."""
+    """A network as torch.export or TorchScript saved it, with what prepares its input before it."""
     import torch
 
     if not path.is_file():
@@ -155,8 +155,11 @@ def load_model(path: Path, channels: int | None, mean: float, std: float) -> Cal
     try:
         network = load(path)
         network = network.module() if path.suffix == ".pt2" else network
-    except (RuntimeError, ValueError, OSError, KeyError) as error:
-        raise ValueError(f"{path} could not be loaded: {str(error).strip().splitlines()[0]}") from error
+    except Exception as error:  # its loaders raise whatever they meet
+        raise ValueError(
+            f"{path} could not be loaded ({type(error).__name__}); expected a network by torch.export.save "
+            "or torch.jit.save, by a torch no newer than this one: save it again."
+        ) from error
 
     def answer(images: Any) -> Any:
         if channels is not None and images.shape[1] != channels:
