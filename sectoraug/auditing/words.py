@@ -94,8 +94,8 @@ def _twins(report: Findings) -> list[str]:
         said.append(f"{len(twins.pairs)} pairs of nearly the same image are of different groups.")
     if twins.shared_letters:
         said.append(
-            f"{len(twins.shared_letters)} pairs of groups share writing that no third group has, as images "
-            "of one patient do."
+            f"{len(twins.shared_letters)} pairs of groups share writing that no third group has, as images of "
+            "one patient or of a rare scanner do."
         )
     return said
 
@@ -126,7 +126,7 @@ def advice(report: Findings) -> list[str]:
             "alone may be a scanner's or a site's: split by it, and test on one left out."
         )
     if tells["background"] or tells["outline"]:
-        said.append("`plant_shortcut` shows, on these images, what a training of yours makes of a known tie.")
+        said.append("plant_shortcut shows, on these images, what a training of yours makes of a known tie.")
     if not any(tells.values()):
         said.append("nothing has to be mended by what was found; that is no proof that there is no shortcut.")
     return said
