@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch.distributed as dist
 from adapters import ADAPTERS, load_tables
+from audited import audit_runs
 from data import PHANTOMS, SIZES, Data, load_phantom
 from figure import draw_maps
 from grids import TABLES, runs_of, sweep
@@ -58,6 +59,7 @@ def parse(usage: str) -> argparse.Namespace:
     parser.add_argument("--precision", choices=("bf16", "f32"))
     parser.add_argument("--images", type=int, help="training images of the phantom; tests shrink alike")
     parser.add_argument("--shard", default="0/1", metavar="K/N", help="do every N-th run from the K-th")
+    parser.add_argument("--audit", action="store_true", help="ask each network about swapped backgrounds")
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent.parent / "output" / "reproduce")
     arguments = parser.parse_args()
@@ -117,5 +119,8 @@ def main(usage: str = "") -> None:
     else:
         text = report(arguments.out / "runs")
         draw_maps(arguments.out, data, setting, device)
+    if arguments.audit:
+        away = "neutral" if arguments.data == "planted" else "o.o.d."
+        text += f"\n\n## Audit\n\n{audit_runs(arguments.out, data, setting, away)}"
     write_whole(arguments.out / "tables.md", lambda part: part.write_text(text + "\n"))
     print(f"\n{text}\n\nruns, tables and maps are in {arguments.out}")

@@ -94,8 +94,8 @@ def _twins(report: Findings) -> list[str]:
         said.append(f"{len(twins.pairs)} pairs of nearly the same image are of different groups.")
     if twins.shared_letters:
         said.append(
-            f"{len(twins.shared_letters)} pairs of groups share writing that no third group has, as images of "
-            "one patient or of a rare scanner do."
+            f"{len(twins.shared_letters)} pairs of groups share writing that no third group has, as images "
+            "of one patient or of a rare scanner do."
         )
     return said
 
