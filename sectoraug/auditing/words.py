@@ -34,10 +34,10 @@ def told(report: Findings, part: str) -> str:
     if not report.tells[part]:
         return (
             f"No sign that {_lower(TITLES[part])} tells the label: right in {_cases(score)}; chance is "
-            f"{100 * score.chance:.0f} (p {score.p_value:.2g})."
+            f"{100 * score.chance:.3g} (p {score.p_value:.2g})."
         )
     sentence = (
-        f"{TITLES[part]} tells the label in {_cases(score)}; chance is {100 * score.chance:.0f} "
+        f"{TITLES[part]} tells the label in {_cases(score)}; chance is {100 * score.chance:.3g} "
         f"(p {score.p_value:.2g})."
     )
     if part == "background" and report.tells["outline"]:
@@ -111,7 +111,7 @@ def advice(report: Findings) -> list[str]:
         )
     if tells["background"]:
         said.append(
-            "train with BackMix, all sectors if you have them (f=1; with a tenth of them wBackMix), and "
+            "train with BackMix, with sectors for all images if you can (f=1; for some of them, wBackMix), and "
             "compare both models by this audit: answers that follow the background become fewer; whether "
             "accuracy at another hospital rises is unknown until it is measured there."
         )
