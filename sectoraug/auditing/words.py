@@ -111,8 +111,8 @@ def advice(report: Findings) -> list[str]:
         )
     if tells["background"]:
         said.append(
-            "train with BackMix, with sectors for all images if you can (f=1; for some of them, wBackMix), and "
-            "compare both models by this audit: answers that follow the background become fewer; whether "
+            "train with BackMix, with sectors for all images if you can (f=1; for some of them, wBackMix), "
+            "and compare both models by this audit: answers that follow the background become fewer; whether "
             "accuracy at another hospital rises is unknown until it is measured there."
         )
     if tells["outline"]:

@@ -85,6 +85,12 @@ def plant(labels: list[float], styles: list[int], sector: Any = SECTOR) -> Any:
     return sa.plant_shortcut(images, sectors, labels, POOL, 0.95, styles=styles)
 
 
+def ask(labels: list[int], **options: Any) -> Any:
+    n = len(labels)
+    groups = options.pop("groups", ["a", "a", "b", "b"][:n])
+    return sa.audit([IMAGE] * n, [SECTOR] * n, labels, groups, **options)
+
+
 def clip_of(frames: Any, **options: Any) -> Any:
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "clip.npy"), frames)
@@ -223,6 +229,13 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("no ultrasound", lambda: sa.read_clip(examples.get_path("ct")), ValueError),
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
+    ("audit: one label only", lambda: ask([1, 1]), ValueError),
+    ("audit: a label in one group only", lambda: ask([0, 1], groups=["a", "b"]), ValueError),
+    (
+        "audit: a patient in two splits",
+        lambda: ask([0, 1, 0, 1], splits=["train", *["test"] * 3]),
+        ValueError,
+    ),
 ]
 
 

@@ -237,3 +237,16 @@ def test_a_student_nears_its_frozen_teacher(planted: Planted) -> None:
     assert all(p.grad is None for p in model.teacher.parameters())
     assert model.probes[0].weight.grad is not None and model.trunk.fc.weight.grad is not None
     assert all(torch.equal(a, b) for a, b in zip(taught, model.teacher.parameters(), strict=True))
+
+
+def test_audits_of_the_runs_stand_in_the_tables(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = arguments(root, tmp_path, "--runs", "baseline", "backmix", "--seeds", "0", "--audit")
+    monkeypatch.setattr(sys, "argv", given)
+    main()
+    text = (tmp_path / "tables.md").read_text()
+    assert "## Audit" in text and "| follows background | i.d. minus neutral |" in text
+    audits = sorted((tmp_path / "audits").glob("*.json"))
+    assert len(audits) == 2 and set(json.loads(audits[0].read_text())["flips"]) >= {"black", "other label"}
+    assert "Kendall's tau" in text
