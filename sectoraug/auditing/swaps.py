@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sectoraug.auditing.answers import Answers
 from sectoraug.auditing.looks import pair
@@ -62,8 +63,9 @@ def audit_model(
     answers = Answers(model, preprocess, int(labels.max()) + 1)
     plain = answers.of(stack)
     swaps = {}
+    fit = ~inside.flatten(1).all(1).numpy()  # a full-frame sector leaves no background to give
     for kind in track(KINDS, len(KINDS), "swap", progress):
-        donors = _donors(kind, rows, len(shown), labels, groups, style_of, n_donors, rng)
+        donors = _donors(kind, rows, fit, len(shown), labels, groups, style_of, n_donors, rng)
         if (donors >= 0).any():
             swaps[kind] = _swaps(answers, stack, inside, plain, donors)
     told = plain[: len(shown)].argmax(1).numpy()
@@ -143,6 +145,7 @@ def _stacked(
 def _donors(
     kind: str,
     rows: Ints,
+    fit: NDArray[np.bool_],
     n_shown: int,
     labels: Ints,
     groups: Ints,
@@ -155,7 +158,7 @@ def _donors(
         return np.full((n_shown, 1), len(rows))
     found = np.full((n_shown, n_donors), -1, np.intp)
     for i in range(n_shown):
-        fits = groups[rows] != groups[rows[i]]
+        fits = fit & (groups[rows] != groups[rows[i]])
         if kind.endswith("style"):
             fits &= (style_of[rows] == style_of[rows[i]]) == (kind == "same style")
         if kind == "other label":

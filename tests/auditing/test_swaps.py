@@ -82,6 +82,14 @@ def test_donors_are_of_other_groups_and_black_has_no_style() -> None:
     assert "same style" not in found.flips and "other style" in found.flips
 
 
+def test_full_frame_sectors_give_no_background() -> None:
+    given = screens()
+    given["sectors"][::4] = True  # half of those with a dark corner
+    found = audit_model(Reads(middle=False), **given, n_donors=8, progress=False)
+    assert not set(found.flips_of_donor) & set(range(0, N, 4))
+    assert found.flips["black"].share == 0.5
+
+
 def test_where_it_looks() -> None:
     found = asked(Reads(middle=True), layer="place")
     assert found.focus["coverage_percent"] == 25 and 0 < found.focus["energy_percent"] <= 100
