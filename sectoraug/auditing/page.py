@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sectoraug import __version__
 from sectoraug.auditing import words
 from sectoraug.auditing.findings import Findings
 from sectoraug.auditing.model_answers import ModelAudit
@@ -45,6 +46,7 @@ def render(report: Findings, thumbnails: Mapping[int, bytes]) -> str:
     images = {i: base64.b64encode(png).decode() for i, png in thumbnails.items()}
     return environment.get_template("report.html").render(
         report=report,
+        version=__version__,
         titles=words.TITLES,
         verdict=words.verdict(report),
         advice=words.advice(report),

@@ -144,3 +144,18 @@ def test_the_whole_audit_says_what_the_model_does() -> None:
     given.pop("style_of")
     report = sa.audit(**given, model=Reads(middle=False), progress=False)
     assert "it follows the sector in 0 of 100 cases and the background in 100" in str(report)
+
+
+def test_a_model_that_answers_all_alike_is_not_praised() -> None:
+    given = screens()
+    given.pop("style_of")
+    report = sa.audit(**given, model=lambda x: torch.tensor([[0.0, 1.0]]).repeat(len(x), 1), progress=False)
+    assert "gives every image the same answer" in str(report) and "of 100 answers" not in str(report)
+
+
+def test_a_model_that_reads_what_tells_nothing_is_advised_upon() -> None:
+    given = screens()
+    given.pop("style_of")
+    given["images"][:, :4, :4] = (200 * (np.arange(N) // 4 % 2))[:, None, None]
+    report = sa.audit(**given, model=Reads(middle=False), progress=False)
+    assert not report.tells["background"] and "train with BackMix" in str(report)
