@@ -127,7 +127,8 @@ def audit_files(
             _column(found, "group"),
             model,
             splits=_column(found, "split"),
-            attributes={key: [row["attributes"][key] for row in found] for key in found[0]["attributes"]},
+            attributes=_of_files(images.paths)
+            | {key: [row["attributes"][key] for row in found] for key in found[0]["attributes"]},
             names=[source.name for source, _, _ in chosen],
             model_size=model_size,
             progress=progress,
@@ -198,6 +199,13 @@ def _with_sectors(sources: Sequence[Source], masks: Path, quality_at_least: floa
 def _middle_frame(path: Path) -> NDArray[Any]:
     frames = sa.read_clip(path, grey=False, miscounted="keep")
     return np.asarray(frames[len(frames) // 2])
+
+
+def _of_files(paths: Sequence[Path]) -> dict[str, list[Any]]:
+    """What a file gives away before it is opened; a folder of stills has its first one's."""
+    firsts = [next(iter(sorted(path.iterdir()))) if path.is_dir() else path for path in paths]
+    sizes = [path.stat().st_size for path in firsts]
+    return {"file format": [path.suffix.lower() or "none" for path in firsts], "file bytes": sizes}
 
 
 def _column(rows: Sequence[dict[str, Any]], key: str) -> list[str] | None:

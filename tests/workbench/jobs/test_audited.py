@@ -71,6 +71,8 @@ def test_files_give_what_arrays_give(archive: Path, tmp_path: Path) -> None:
     groups = [f"{p}" for p in data.patients[order]]
     direct = sa.audit(data.images[order], data.sectors[order], names, groups, progress=False)
     assert report["scores"]["background"] == direct.to_dict()["scores"]["background"]
+    names_of_attributes = {each["name"] for each in report["attributes"]}
+    assert "file bytes" in names_of_attributes and "file format" not in names_of_attributes  # all are PNGs
     assert "<img" not in (tmp_path / "out" / "report.html").read_text()
     for path in (tmp_path / "out").glob("report.*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
