@@ -35,8 +35,7 @@ def properties(images: Sequence[Any], sectors: Sequence[Any]) -> dict[str, list[
         the sides of the sector, measured at a quarter and half of its height; 0 for a rectangle),
         sector_left, sector_top, sector_right, sector_bottom (0..1 of the image); brightness and contrast
         (mean and standard deviation of the image, 0..255), sector_mean, background_mean (0..255),
-        text_percent (of the
-        background: pixels with edges as of letters), colour_percent (of the image).
+        text_percent (of the background: pixels with edges as of letters), colour_percent (of the image).
 
     Raises:
         TypeError, ValueError: an image or sector is not as above; the sentence names its index.

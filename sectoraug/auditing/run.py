@@ -56,7 +56,7 @@ def audit(
     *Data.* A simple classifier (ridge regression on an RBF kernel's features of small pictures) is asked for
     the label from the background only, the outline only, image-level facts only and the sector only, each
     tested on groups that it did not learn from, against labels dealt anew. *Model.* Its answers to the same
-    sectors on other images' backgrounds: a swap is an exact counterfactual.
+    sectors on other images' backgrounds.
 
     Args:
         images: N of (H, W), (H, W, 1) or (H, W, 3), uint8, or float32 in 0..1; of any sizes. An array, a

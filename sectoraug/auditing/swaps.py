@@ -1,6 +1,6 @@
 """Does the model read the background? Its answers to the same sector on other backgrounds.
 
-A swap is an exact counterfactual: nothing else changes.
+Nothing else changes, but for a seam, and black where the donor had its sector.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sectoraug as sa
+from sectoraug.reading.images import stills_of
 from sectoraug.reading.stills import read_sector
 from sectoraug.workbench.jobs.kept import kept_masks
 from sectoraug.workbench.run.manifest import NAME as MANIFEST
@@ -203,7 +204,7 @@ def _middle_frame(path: Path) -> NDArray[Any]:
 
 def _of_files(paths: Sequence[Path]) -> dict[str, list[Any]]:
     """What a file gives away before it is opened; a folder of stills has its first one's."""
-    firsts = [next(iter(sorted(path.iterdir()))) if path.is_dir() else path for path in paths]
+    firsts = [stills_of(path)[0] if path.is_dir() else path for path in paths]
     sizes = [path.stat().st_size for path in firsts]
     return {"file format": [path.suffix.lower() or "none" for path in firsts], "file bytes": sizes}
 
