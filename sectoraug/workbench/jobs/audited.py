@@ -128,8 +128,7 @@ def audit_files(
             _column(found, "group"),
             model,
             splits=_column(found, "split"),
-            attributes=_of_files(images.paths)
-            | {key: [row["attributes"][key] for row in found] for key in found[0]["attributes"]},
+            attributes=_attributes(images.paths, found),
             names=[source.name for source, _, _ in chosen],
             model_size=model_size,
             progress=progress,
@@ -200,6 +199,11 @@ def _with_sectors(sources: Sequence[Source], masks: Path, quality_at_least: floa
 def _middle_frame(path: Path) -> NDArray[Any]:
     frames = sa.read_clip(path, grey=False, miscounted="keep")
     return np.asarray(frames[len(frames) // 2])
+
+
+def _attributes(paths: Sequence[Path], rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
+    given = {key: [row["attributes"][key] for row in rows] for key in rows[0]["attributes"]}
+    return _of_files(paths) | given
 
 
 def _of_files(paths: Sequence[Path]) -> dict[str, list[Any]]:
