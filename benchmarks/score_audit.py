@@ -2,7 +2,8 @@
 
     python benchmarks/score_audit.py [--seeds 40] [--images 50000] [--write]
 
-Some 25 minutes of one core for the scores; none of it draws on data that the audit was made with.
+Some 25 minutes of one core for the scores, and ten each for 50,000 images in memory and in files; none of it
+draws on data that the audit was made with.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from timing import write
 from tqdm import tqdm
@@ -21,6 +27,7 @@ import sectoraug as sa
 
 STRENGTHS = (0.0, 0.25, 0.5, 0.75, 0.95)
 FIRST_SEED = 100
+COMMAND = [sys.executable, "-m", "sectoraug.workbench.cli", "audit"]
 CASES = [("background", s) for s in STRENGTHS] + [("outline", s) for s in STRENGTHS[1:]]
 """What gives the label away, and how strongly; strength 0 is the same for both."""
 
@@ -70,6 +77,38 @@ def of_size(n: int) -> dict[str, float]:
     }
 
 
+def of_files(n: int) -> dict[str, float]:
+    """The same of `sectoraug audit` on n PNGs and their sectors' PNGs: all of its memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*COMMAND, "--out", f"{folder}/report", *write_files(Path(folder), n)]
+        start = time.perf_counter()
+        subprocess.run(command, check=True)
+        taken = time.perf_counter() - start
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "images": n,
+        "wall_s": round(taken),
+        "processor_s": round(used.ru_utime + used.ru_stime),
+        "gib": round(used.ru_maxrss / 2**20, 2),
+    }
+
+
+def write_files(folder: Path, n: int) -> list[str]:
+    """Some thousand phantom images a folder, as the archive of a hospital; the command's words for them."""
+    data = sa.phantom.make_dataset(n, 0.5, seed=FIRST_SEED)
+    with open(folder / "labels.csv", "w") as table:
+        table.write("image,label,patient\n")
+        for i in tqdm(range(n), desc="write"):
+            name = f"{i // 1000}/{i}.png"
+            for kind, plane in (("images", data.images[i]), ("sectors", 255 * data.sectors[i].astype("u1"))):
+                (folder / kind / name).parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(folder / kind / name), plane)
+            table.write(f"{name},{data.labels[i]},{data.patients[i]}\n")
+    words = {"images": "images", "sectors": "sectors", "labels": "labels.csv"}
+    given = [word for key, name in words.items() for word in (f"--{key}", str(folder / name))]
+    return [*given, "--groups", "patient"]
+
+
 def peak_gib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
@@ -80,7 +119,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     options = parser.parse_args()
-    result = {"size": of_size(options.images), "phantom": on_phantom(options.seeds)}
+    sizes = {"files": of_files(options.images), "size": of_size(options.images)}
+    result = {**sizes, "phantom": on_phantom(options.seeds)}
     print(json.dumps(result, indent=1))
     if options.write:
         print(write("audit", result))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from sectoraug import checks
+from sectoraug.categories import categories
 from sectoraug.pool import BackgroundPool
 from sectoraug.swap import swap_background
 
@@ -93,7 +94,7 @@ def plant_shortcut(
         True
     """
     checks.number(strength, 0, 1, "strength")
-    names, which = _labels(labels, len(images))
+    names, which = categories(labels, len(images), "labels")
     if len(images) != len(sectors):
         raise ValueError(
             f"there are {len(images)} images and {len(sectors)} sectors; expected one sector an image."
@@ -192,20 +193,6 @@ def _squared_distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArra
 def _look(background: NDArray[Any]) -> NDArray[np.float32]:
     small = cv2.resize(background.astype(np.float32), (_LOOK_PX, _LOOK_PX), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32).ravel()
-
-
-def _labels(labels: Any, n: int) -> tuple[list[Hashable], NDArray[np.intp]]:
-    values = np.asarray(labels)
-    if values.shape != (n,) or not n:
-        raise ValueError(
-            f"there are {n} images and labels of shape {values.shape}; expected one label an image."
-        )
-    if values.dtype.kind not in "biuUS":
-        raise TypeError(
-            f"labels is {checks.describe(values)}; expected whole numbers or names: bin what is measured."
-        )
-    names, which = np.unique(values, return_inverse=True)
-    return names.tolist(), which
 
 
 def _styles(styles: Any, n: int) -> NDArray[np.int64]:

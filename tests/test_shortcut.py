@@ -153,7 +153,7 @@ def test_repr_shows_no_pixels(data: Any, pool: sa.BackgroundPool) -> None:
     ("changes", "message"),
     [
         ({"strength": 1.5}, "strength is 1.5; expected"),
-        ({"labels": [0, 1]}, r"there are 8 images and labels of shape \(2,\); expected one label an image"),
+        ({"labels": [0, 1]}, r"labels is an int64 array of shape \(2,\) for 8 images; expected one an"),
         ({"labels": np.linspace(0, 1, 8)}, "expected whole numbers or names: bin what is measured"),
         ({"sectors": np.ones((7, 32, 32), bool)}, "there are 8 images and 7 sectors"),
         ({"sectors": np.zeros((8, 32, 32), bool)}, "sector is missing"),

@@ -9,33 +9,22 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.auditing.told import Ints
+from sectoraug.categories import categories
 
 NEIGHBOURS = 20
 """Images in a row that are one group where none are given."""
 
 
-def categories(values: Any, n: int, name: str) -> tuple[list[str], Ints]:
+def named(values: Any, n: int, name: str) -> tuple[list[str], Ints]:
     """Names in sorted order, and which of them each image has."""
-    array = np.asarray(values)
-    if array.shape != (n,):
-        raise ValueError(
-            f"{name} is {checks.describe(array)} for {n} images; expected one an image, in the same order."
-        )
-    if array.dtype == object and all(isinstance(each, str) for each in array):
-        array = array.astype(str)
-    if array.dtype.kind not in "biuUS":
-        raise TypeError(
-            f"{name} is {checks.describe(array)}; expected whole numbers or names: bin what is measured, and "
-            "name what is missing."
-        )
-    found, which = np.unique(array, return_inverse=True)
-    return [str(each) for each in found.tolist()], which.astype(np.intp)
+    found, which = categories(values, n, name)
+    return [str(each) for each in found], which
 
 
 def groups_of(groups: Any, n: int) -> tuple[list[str], Ints]:
     """The same of groups; where none are given, images in a row."""
     if groups is not None:
-        return categories(groups, n, "groups")
+        return named(groups, n, "groups")
     which = np.arange(n) // NEIGHBOURS
     return [f"images {NEIGHBOURS * k} and on" for k in range(int(which[-1]) + 1)], which
 
@@ -58,7 +47,7 @@ def check_groups(labels: list[str], which: Ints, groups: list[str], group_of: In
 
 def splits_of(splits: Any, groups: list[str], group_of: Ints) -> Ints:
     """Which split each image is in; raises where a group is in several."""
-    names, split_of = categories(splits, len(group_of), "splits")
+    names, split_of = named(splits, len(group_of), "splits")
     pairs = np.unique(np.stack([group_of, split_of]), axis=1)
     torn = np.flatnonzero(np.bincount(pairs[0]) > 1)
     if len(torn):

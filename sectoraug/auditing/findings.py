@@ -23,6 +23,8 @@ class Findings:
     """The labels' names, sorted; everything else counts them from 0."""
     counts: list[int]
     """Images of each label."""
+    groups_of_label: list[int]
+    """Groups that have images of each label."""
     n_groups: int
     groups_given: bool
     """False: neighbouring images were taken for groups."""
@@ -35,10 +37,13 @@ class Findings:
     """The riskiest first: utility times detectability."""
     places: NDArray[np.float64]
     """(24, 24), over the whole image: the share of a place's variance that goes with the label."""
+    sector_share: NDArray[np.float64]
+    """(24, 24), likewise: the share of images whose sector covers a place."""
     twins: Twins
     model: ModelAudit | None
     names: list[str]
     """Of the images: those given, or their indices."""
     group_names: list[str]
+    seed: int
     embeddings: dict[str, NDArray[Any]] = field(default_factory=dict)
     """(N, D) of "background", "outline" and "sector", for tools that look for shortcuts in embeddings."""

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug import checks
 from sectoraug.auditing.lettering import letters_of
-from sectoraug.auditing.properties import edges_of, grey_of, properties_of
+from sectoraug.auditing.properties import edges_of, grey_of, pair, properties_of
 from sectoraug.progress import track
 
 SIDE = 24
@@ -57,10 +56,11 @@ def look_at(images: Sequence[Any], sectors: Sequence[Any], progress: bool = True
     letters = []
     for i in track(range(len(images)), len(images), "look", progress):
         image, inside = pair(images, sectors, i)
-        grey, edges = grey_of(image), edges_of(image, inside)
+        grey = grey_of(image)
+        edges = edges_of(grey, inside)
         for key, values in _looks(grey, edges, inside).items():
             found[key].append(values.astype(_HALF))
-        properties.append(properties_of(image, inside, edges))
+        properties.append(properties_of(image, inside, grey, edges))
         letters.append(letters_of(grey, edges))
     arrays = {key: np.stack(values) for key, values in found.items()}
     arrays["background"] = _filled(arrays["background"])
@@ -69,14 +69,6 @@ def look_at(images: Sequence[Any], sectors: Sequence[Any], progress: bool = True
         properties={key: [each[key] for each in properties] for key in properties[0]},
         letters=letters,
     )
-
-
-def pair(images: Sequence[Any], sectors: Sequence[Any], i: int) -> tuple[Numbers, NDArray[np.bool_]]:
-    """The i-th image and its sector, (H, W) bool, checked."""
-    image = images[i]
-    checks.picture(image, f"images[{i}]")
-    inside = checks.sector(sectors[i], image.shape[:2], f"sectors[{i}]") != 0
-    return image, inside
 
 
 def _looks(grey: Numbers, edges: Numbers, inside: NDArray[np.bool_]) -> dict[str, Numbers]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sectoraug import __version__
 from sectoraug.auditing import words
@@ -20,9 +22,11 @@ _LISTED = 20
 """Pairs, images and donors of a list."""
 
 
-def write_page(report: Findings, path: Path, thumbnails: Mapping[int, bytes]) -> None:
+def write_page(
+    report: Findings, path: Path, thumbnails: Mapping[int, bytes], remarks: Sequence[str] = ()
+) -> None:
     """Write it whole or not at all."""
-    page = render(report, thumbnails)
+    page = render(report, thumbnails, remarks)
     part = path.with_name(f".{path.name}.part")
     part.unlink(missing_ok=True)
     try:
@@ -33,7 +37,7 @@ def write_page(report: Findings, path: Path, thumbnails: Mapping[int, bytes]) ->
         part.unlink(missing_ok=True)
 
 
-def render(report: Findings, thumbnails: Mapping[int, bytes]) -> str:
+def render(report: Findings, thumbnails: Mapping[int, bytes], remarks: Sequence[str] = ()) -> str:
     """The page; whatever names of files hold stands there as text."""
     try:
         from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -47,12 +51,15 @@ def render(report: Findings, thumbnails: Mapping[int, bytes]) -> str:
     return environment.get_template("report.html").render(
         report=report,
         version=__version__,
+        today=date.today().isoformat(),
+        remarks=remarks,
         titles=words.TITLES,
         verdict=words.verdict(report),
         advice=words.advice(report),
         limits=words.limits(report),
         styles=_styles(report, images),
         cells=_cells(report),
+        outline=outline_path(report.sector_share >= 0.5),
         lists=_lists(report),
         flips=[] if report.model is None else _flips(report.model),
         hanging=[] if report.model is None else _hanging(report, report.model),
@@ -80,6 +87,14 @@ def _cells(report: Findings) -> list[tuple[int, int, float]]:
     most = report.places.max()
     rows, columns = np.nonzero(report.places)
     return [(int(x), int(y), float(report.places[y, x] / most)) for y, x in zip(rows, columns, strict=True)]
+
+
+def outline_path(inside: NDArray[np.bool_]) -> str:
+    """An SVG path around the places."""
+    padded = np.pad(inside, 1)
+    flat = [f"M{x - 1} {y}h1" for y, x in np.argwhere(padded[1:] != padded[:-1])]
+    upright = [f"M{x} {y - 1}v1" for y, x in np.argwhere(padded[:, 1:] != padded[:, :-1])]
+    return "".join(flat + upright)
 
 
 def _lists(report: Findings) -> list[dict[str, Any]]:

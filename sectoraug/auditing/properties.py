@@ -47,17 +47,16 @@ def properties(images: Sequence[Any], sectors: Sequence[Any]) -> dict[str, list[
         >>> found["height_px"], len(found["opening_deg"])
         ([64.0, 64.0, 64.0, 64.0], 4)
     """
-    n = same_length(images, sectors)
     rows = []
-    for i in range(n):
-        checks.picture(images[i], f"images[{i}]")
-        inside = checks.sector(sectors[i], images[i].shape[:2], f"sectors[{i}]") != 0
-        rows.append(properties_of(images[i], inside, edges_of(images[i], inside)))
+    for i in range(same_length(images, sectors)):
+        image, inside = pair(images, sectors, i)
+        grey = grey_of(image)
+        rows.append(properties_of(image, inside, grey, edges_of(grey, inside)))
     return {key: [row[key] for row in rows] for key in rows[0]}
 
 
-def properties_of(image: Plane, inside: NDArray[np.bool_], edges: Plane) -> dict[str, float]:
-    grey = grey_of(image)
+def properties_of(image: Plane, inside: NDArray[np.bool_], grey: Plane, edges: Plane) -> dict[str, float]:
+    """Of one image; `grey` and `edges` as `grey_of` and `edges_of` give them."""
     height, width = grey.shape
     rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
     background = grey[~inside]
@@ -91,6 +90,13 @@ def same_length(images: Sequence[Any], sectors: Sequence[Any]) -> int:
     return len(images)
 
 
+def pair(images: Sequence[Any], sectors: Sequence[Any], i: int) -> tuple[Plane, NDArray[np.bool_]]:
+    """The i-th image and its sector, (H, W) bool, checked."""
+    image = images[i]
+    checks.picture(image, f"images[{i}]")
+    return image, checks.sector(sectors[i], image.shape[:2], f"sectors[{i}]") != 0
+
+
 def grey_of(image: Plane) -> Plane:
     """(H, W) float32 in 0..255."""
     plane = image if image.ndim == 2 or image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
@@ -105,9 +111,9 @@ def grey_of(image: Plane) -> Plane:
     return np.asarray(255 * plane, np.float32)
 
 
-def edges_of(image: Plane, inside: NDArray[np.bool_]) -> Plane:
+def edges_of(grey: Plane, inside: NDArray[np.bool_]) -> Plane:
     """(H, W) float32: steps of grey levels in the background, 0 at the sector and its seam."""
-    edges = np.abs(cv2.Laplacian(grey_of(image), cv2.CV_32F))
+    edges = np.abs(cv2.Laplacian(grey, cv2.CV_32F))
     near = np.ones((2 * _SEAM_PX + 1,) * 2, np.uint8)
     edges[cv2.dilate(inside.view(np.uint8), near) != 0] = 0
     return np.asarray(np.minimum(edges, 255))

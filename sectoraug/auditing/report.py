@@ -28,12 +28,18 @@ class AuditReport(Findings):
         """All numbers, as JSON takes them; images and groups by name, without pixels."""
         found = {
             "labels": dict(zip(self.labels, self.counts, strict=True)),
-            "groups": {"n": self.n_groups, "given": self.groups_given},
+            "groups": {
+                "n": self.n_groups,
+                "given": self.groups_given,
+                "of_label": dict(zip(self.labels, self.groups_of_label, strict=True)),
+            },
+            "seed": self.seed,
             "scores": {key: asdict(each) for key, each in self.scores.items()},
             "tells": self.tells,
             "attributes": [asdict(each) for each in self.attributes],
             "styles": self._styles(),
             "places": self.places.round(4),
+            "sector_share": self.sector_share.round(4),
             "twins": self._twins(),
             "model": None if self.model is None else self._model(self.model),
             "verdict": words.verdict(self),
@@ -43,15 +49,21 @@ class AuditReport(Findings):
         plain: dict[str, Any] = _plain(found)
         return plain
 
-    def to_html(self, path: str | Path, thumbnails: Mapping[int, bytes] | None = None) -> None:
+    def to_html(
+        self,
+        path: str | Path,
+        thumbnails: Mapping[int, bytes] | None = None,
+        remarks: Sequence[str] = (),
+    ) -> None:
         """Write the report as one page that needs nothing else, readable by its owner only.
 
         Args:
             path: of the page; its folder exists.
             thumbnails: PNGs of images by their index, shown with their style; they show what was burned in,
                 patients' names included. None by default.
+            remarks: sentences that stand under the heading, such as what was left out of the data.
         """
-        write_page(self, Path(path), thumbnails or {})
+        write_page(self, Path(path), thumbnails or {}, remarks)
 
     def _styles(self) -> dict[str, Any]:
         label, style = self.styles.worst

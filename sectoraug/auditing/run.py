@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sectoraug.auditing.asked import attribute, categories, check_groups, groups_of, splits_of
+from sectoraug.auditing.asked import attribute, check_groups, groups_of, named, splits_of
 from sectoraug.auditing.attributes import attributes_of
 from sectoraug.auditing.looks import SIDE, Looks, look_at
 from sectoraug.auditing.places import places_of
@@ -41,6 +41,7 @@ def audit(
     *,
     splits: Any = None,
     attributes: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
     names: Sequence[str] | None = None,
     preprocess: Any = None,
     model_size: tuple[int, int] | None = None,
@@ -70,6 +71,8 @@ def audit(
             labels (B,) or (B, 1) will do.
         splits: (N,) names, such as train and test: leaks between them are looked for.
         attributes: name -> (N,) numbers or names of what else is known, such as scanner or site.
+        facts: the same of what a file gives away before it is opened, such as its format and bytes:
+            attributes that count among the image-level facts, too.
         names: (N,) of the images, for lists in the report; by default their indices.
         preprocess: makes of (B, C, H, W) uint8 what the model takes; by default float32 in 0..1.
         model_size: (H, W) that the model takes; by default the images' own.
@@ -97,14 +100,15 @@ def audit(
     """
     _needs_sklearn()
     n = same_length(images, sectors)
-    label_names, which = categories(labels, n, "labels")
+    label_names, which = named(labels, n, "labels")
     group_names, group_of = groups_of(groups, n)
     check_groups(label_names, which, group_names, group_of)
     split_of = None if splits is None else splits_of(splits, group_names, group_of)
-    others = {name: attribute(values, n, name) for name, values in (attributes or {}).items()}
+    own_facts = {name: attribute(values, n, name) for name, values in (facts or {}).items()}
+    others = own_facts | {name: attribute(values, n, name) for name, values in (attributes or {}).items()}
     dealt = deal(which, group_of, n_permutations, seed)
     looks = look_at(images, sectors, progress)
-    scores = _scores(looks, dealt, group_of, seed)
+    scores = _scores(looks, own_facts, dealt, group_of, seed)
     falls = holm([scores[part].p_value for part in _SUSPECTS])
     thumbnails = looks.background[:, : SIDE * SIDE]
     styles = styles_of(thumbnails, dealt, seed)
@@ -114,6 +118,7 @@ def audit(
     return AuditReport(
         labels=label_names,
         counts=np.bincount(which).tolist(),
+        groups_of_label=[len(np.unique(group_of[which == k])) for k in range(len(label_names))],
         n_groups=len(group_names),
         groups_given=groups is not None,
         scores=scores,
@@ -121,12 +126,14 @@ def audit(
         styles=styles,
         attributes=attributes_of(known, looks.whole, dealt, group_of, seed),
         places=places_of(thumbnails, dealt),
+        sector_share=looks.outline[:, : SIDE * SIDE].mean(0, dtype=np.float64).reshape(SIDE, SIDE),
         twins=twins_of(looks, which, group_of, split_of),
         model=None
         if model is None
         else audit_model(model, images, sectors, which, group_of, styles.style_of, **asked),
         names=[str(name) for name in (range(n) if names is None else names)],
         group_names=group_names,
+        seed=seed,
         embeddings={"background": looks.background, "outline": looks.outline, "sector": looks.sector},
     )
 
@@ -137,14 +144,24 @@ def _measured(looks: Looks) -> dict[str, NDArray[Any]]:
     return {"image size": np.array(sizes), **{name: np.array(looks.properties[name]) for name in _ATTRIBUTES}}
 
 
-def _scores(looks: Looks, dealt: Ints, groups: Ints, seed: int) -> dict[str, Any]:
+def _scores(
+    looks: Looks, facts: Mapping[str, NDArray[Any]], dealt: Ints, groups: Ints, seed: int
+) -> dict[str, Any]:
     shown = {
         "background": looks.background,
         "outline": looks.outline,
-        "facts": _columns(looks, FACTS),
+        "facts": np.hstack([_columns(looks, FACTS), *map(_numbers, facts.values())]),
         "sector": looks.sector,
     }
     return {part: score(each, dealt, groups, seed) for part, each in shown.items()}
+
+
+def _numbers(values: NDArray[Any]) -> NDArray[np.float64]:
+    """(N, D): numbers as they are, names as one column each."""
+    if values.dtype.kind in "iuf":
+        return values[:, None].astype(np.float64)
+    one_hot: NDArray[np.float64] = (values[:, None] == np.unique(values)).astype(np.float64)
+    return one_hot
 
 
 def _columns(looks: Looks, keys: Sequence[str]) -> NDArray[np.float64]:

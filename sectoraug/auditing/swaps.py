@@ -6,6 +6,7 @@ Nothing else changes, but for a seam, and black where the donor had its sector.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -13,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.auditing.answers import Answers
-from sectoraug.auditing.looks import pair
 from sectoraug.auditing.model_answers import (
     KINDS,
     ModelAudit,
@@ -25,7 +25,7 @@ from sectoraug.auditing.model_answers import (
     flips_of,
     mirror_of,
 )
-from sectoraug.auditing.properties import grey_of
+from sectoraug.auditing.properties import grey_of, pair
 from sectoraug.auditing.told import Ints
 from sectoraug.batch import swap_background_batch
 from sectoraug.progress import track
@@ -63,9 +63,9 @@ def audit_model(
     answers = Answers(model, preprocess, int(labels.max()) + 1)
     plain = answers.of(stack)
     swaps = {}
-    fit = ~inside.flatten(1).all(1).numpy()  # a full-frame sector leaves no background to give
+    seen = _Seen(~inside.flatten(1).all(1).numpy(), labels[rows], groups[rows], style_of[rows])
     for kind in track(KINDS, len(KINDS), "swap", progress):
-        donors = _donors(kind, rows, fit, len(shown), labels, groups, style_of, n_donors, rng)
+        donors = np.stack([_donors(kind, seen, i, n_donors, rng) for i in range(len(shown))])
         if (donors >= 0).any():
             swaps[kind] = _swaps(answers, stack, inside, plain, donors)
     told = plain[: len(shown)].argmax(1).numpy()
@@ -142,30 +142,28 @@ def _stacked(
     return stack, torch.from_numpy(np.stack(insides))
 
 
-def _donors(
-    kind: str,
-    rows: Ints,
-    fit: NDArray[np.bool_],
-    n_shown: int,
-    labels: Ints,
-    groups: Ints,
-    style_of: Ints,
-    n_donors: int,
-    rng: np.random.Generator,
-) -> Ints:
-    """(n_shown, n_donors) places in `rows`, -1 for none; for black one donor, at len(rows)."""
+@dataclass(frozen=True)
+class _Seen:
+    """The images in memory."""
+
+    fit: NDArray[np.bool_]
+    """To give a background: a sector that fills its image leaves none."""
+    labels: Ints
+    groups: Ints
+    styles: Ints
+
+
+def _donors(kind: str, seen: _Seen, i: int, n: int, rng: np.random.Generator) -> Ints:
+    """(n,) images whose backgrounds image i gets, -1 for none; for black one, the number of images."""
     if kind == "black":
-        return np.full((n_shown, 1), len(rows))
-    found = np.full((n_shown, n_donors), -1, np.intp)
-    for i in range(n_shown):
-        fits = fit & (groups[rows] != groups[rows[i]])
-        if kind.endswith("style"):
-            fits &= (style_of[rows] == style_of[rows[i]]) == (kind == "same style")
-        if kind == "other label":
-            fits &= labels[rows] != labels[rows[i]]
-        drawn = rng.permutation(np.flatnonzero(fits))[:n_donors]
-        found[i, : len(drawn)] = drawn
-    return found
+        return np.array([len(seen.fit)])
+    fits = seen.fit & (seen.groups != seen.groups[i])
+    if kind.endswith("style"):
+        fits &= (seen.styles == seen.styles[i]) == (kind == "same style")
+    if kind == "other label":
+        fits &= seen.labels != seen.labels[i]
+    drawn = rng.permutation(np.flatnonzero(fits))[:n]
+    return np.pad(drawn, (0, n - len(drawn)), constant_values=-1)
 
 
 def _swapped(stack: torch.Tensor, inside: torch.Tensor, image: Ints, donor: Ints) -> torch.Tensor:

@@ -12,7 +12,7 @@ LEVEL = 0.05
 TITLES = {
     "background": "The background alone",
     "outline": "The sector's outline alone",
-    "facts": "What any image has (size, brightness, colour) alone",
+    "facts": "What any image has (size, brightness, colour, its file) alone",
     "sector": "The inside of the sector",
 }
 

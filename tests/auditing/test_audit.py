@@ -84,6 +84,16 @@ def test_without_groups_neighbours_are_one_and_it_says_so() -> None:
     assert "No groups were given" in report.to_dict()["limits"][0]
 
 
+def test_a_file_can_tell_the_label() -> None:
+    data = made(160)
+    formats = np.array([".png", ".dcm"])[(data.labels == 0).astype(int)]
+    counted, listed = audited(data, facts={"format": formats}), audited(data, attributes={"format": formats})
+    assert counted.tells["facts"]
+    assert counted.scores["facts"].accuracy > listed.scores["facts"].accuracy + 0.1
+    for report in (counted, listed):
+        assert "format" in {each.name for each in report.attributes}
+
+
 def test_attributes_of_ones_own_are_judged() -> None:
     data = made(240, shortcut=0.9)
     report = audited(data, attributes={"layout": data.layouts, "site": data.sites, "one": ["x"] * 240})

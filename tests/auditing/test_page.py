@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import sectoraug as sa
+from sectoraug.auditing.page import outline_path
 
 HOSTILE = "<script>alert(1)</script>\"'&.png"
 
@@ -89,3 +90,13 @@ def test_it_is_written_whole_and_for_its_owner_only(report: sa.AuditReport, tmp_
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(FileNotFoundError):
         report.to_html(tmp_path / "none" / "report.html")
+
+
+def test_the_outline_goes_around_every_part() -> None:
+    inside = np.zeros((4, 4), bool)
+    inside[1:3, 0] = inside[0, 3] = True
+    steps = set(outline_path(inside).split("M")[1:])
+    assert steps == {
+        *("0 1h1", "0 3h1", "0 1v1", "0 2v1", "1 1v1", "1 2v1"),
+        *("3 0h1", "3 1h1", "3 0v1", "4 0v1"),
+    }

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "sectoraug"
 PAGE = ROOT / "CONTRIBUTING.md"
 BEGIN, END = "<!-- rooms, by tests/crossing/rooms.py -->\n", "<!-- end of rooms -->\n"
 LAYERS = [
-    ["checks", "draws", "progress"],
+    ["checks", "categories", "draws", "progress"],
     ["swap", "fills", "evidence"],
     ["reading", "phantom"],
     ["pool", "sectors", "shortcut"],

@@ -104,14 +104,8 @@ def audit_files(
     labelled, without_label = _labelled(sources, rows)
     kept = _with_sectors([source for source, _ in labelled], masks, quality_at_least)
     chosen = [(source, row, sector) for (source, row), sector in zip(labelled, kept, strict=True) if sector]
-    left_out = [
-        *([f"{without_label} images have no label in the table, and are left out."] if without_label else []),
-        *(
-            [f"{len(labelled) - len(chosen)} images have no good sector in {masks}, and are left out."]
-            if len(chosen) < len(labelled)
-            else []
-        ),
-    ]
+    missing = {"label in the table": without_label, "good sector": len(labelled) - len(chosen)}
+    left_out = [f"{n} images have no {what}, and are left out." for what, n in missing.items() if n]
     if not chosen:
         raise ValueError(
             f"none of {len(labelled)} labelled images has a good sector in {masks}; expected some: PNGs "
@@ -128,16 +122,17 @@ def audit_files(
             _column(found, "group"),
             model,
             splits=_column(found, "split"),
-            attributes=_attributes(images.paths, found),
+            attributes={key: [row["attributes"][key] for row in found] for key in found[0]["attributes"]},
+            facts=_of_files(images.paths),
             names=[source.name for source, _, _ in chosen],
             model_size=model_size,
             progress=progress,
         )
         shown = _thumbnails(images, report.styles.examples) if thumbnails else None
         with whole_file(out, "report.json") as part:
-            part.write_text(json.dumps(report.to_dict(), indent=1))
+            part.write_text(json.dumps(report.to_dict() | {"left_out": left_out}, indent=1))
         with whole_file(out, "report.html") as part:
-            report.to_html(part, shown)
+            report.to_html(part, shown, left_out)
     return AuditedFiles(report, left_out)
 
 
@@ -199,11 +194,6 @@ def _with_sectors(sources: Sequence[Source], masks: Path, quality_at_least: floa
 def _middle_frame(path: Path) -> NDArray[Any]:
     frames = sa.read_clip(path, grey=False, miscounted="keep")
     return np.asarray(frames[len(frames) // 2])
-
-
-def _attributes(paths: Sequence[Path], rows: Sequence[dict[str, Any]]) -> dict[str, list[Any]]:
-    given = {key: [row["attributes"][key] for row in rows] for key in rows[0]["attributes"]}
-    return _of_files(paths) | given
 
 
 def _of_files(paths: Sequence[Path]) -> dict[str, list[Any]]:

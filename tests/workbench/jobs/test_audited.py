@@ -108,7 +108,10 @@ def labels(tmp_path: Path, text: str) -> Path:
 def test_what_is_left_out_is_counted(archive: Path, tmp_path: Path) -> None:
     lines = (archive / "labels.csv").read_text().splitlines()
     found = run(archive, tmp_path / "out", labels=labels(tmp_path, "\n".join(lines[:-20])))
-    assert found.exit_code == 0 and "20 images have no label in the table" in found.stderr
+    sentence = "20 images have no label in the table, and are left out."
+    assert found.exit_code == 0 and sentence in found.stderr
+    assert sentence in (tmp_path / "out" / "report.html").read_text()
+    assert json.loads((tmp_path / "out" / "report.json").read_text())["left_out"] == [sentence]
 
 
 @pytest.mark.parametrize(

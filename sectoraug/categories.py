@@ -1,0 +1,34 @@
+"""Labels, groups or whatever else images are sorted by: names and numbers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug import checks
+
+
+def categories(values: Any, n: int, name: str) -> tuple[list[Hashable], NDArray[np.intp]]:
+    """The different values in sorted order, and which of them each of n images has.
+
+    Raises:
+        ValueError: not one value an image.
+        TypeError: neither whole numbers nor names.
+    """
+    array = np.asarray(values)
+    if array.shape != (n,) or not n:
+        raise ValueError(
+            f"{name} is {checks.describe(array)} for {n} images; expected one an image, in the same order."
+        )
+    if array.dtype == object and all(isinstance(each, str) for each in array):
+        array = array.astype(str)
+    if array.dtype.kind not in "biuUS":
+        raise TypeError(
+            f"{name} is {checks.describe(array)}; expected whole numbers or names: bin what is measured, and "
+            "name what is missing."
+        )
+    found, which = np.unique(array, return_inverse=True)
+    return found.tolist(), which.astype(np.intp)
