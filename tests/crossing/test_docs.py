@@ -87,15 +87,23 @@ def test_a_ratio_twice_the_published_one_stops_the_benchmark(
 
     monkeypatch.setattr(timing, "RESULTS", tmp_path)
     for name, median in (("cpu", 1.0), ("cpu_avx2", 1.5)):
-        published = {"results": {"hot": {"swap / memcpy": {"median": median}}}}
-        (tmp_path / f"{name}.json").write_text(json.dumps(published))
-    for lowest, peer in ((2.9, 9.0), (3.1, 0.1)):
-        rows = {"hot": {"swap / memcpy": {"lowest": lowest}, "np.where / swap": {"lowest": peer}}}
-        if lowest < 3:
-            timing.guard("cpu", rows, ("swap",))
-        else:
-            with pytest.raises(SystemExit, match=r"hot: swap / memcpy is 3.10, published 1.50"):
-                timing.guard("cpu", rows, ("swap",))
+        rows = {"swap / memcpy": median, "torch.where / memcpy": 10.0, "np.where / swap": 2.0}
+        published = {"hot": {row: {"median": value} for row, value in rows.items()}}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"results": published}))
+
+    def guard(ours: float, peer: float, other: float = 0.1) -> None:
+        rows = {
+            "swap / memcpy": {"lowest": ours, "median": 99.0},
+            "torch.where / memcpy": {"lowest": 0.1, "median": peer},
+            "np.where / swap": {"lowest": other, "median": other},
+        }
+        timing.guard("cpu", {"hot": rows}, ("swap",))
+
+    guard(2.9, peer=10)
+    guard(5.9, peer=20)
+    for ours, peer in ((3.1, 10), (3.1, 5), (6.1, 20)):
+        with pytest.raises(SystemExit, match=rf"hot: swap / memcpy is {ours:.2f}, published 1.50"):
+            guard(ours, peer, other=99)
 
 
 def test_benchmark_tables_are_those_of_the_results(benchmarks: Path) -> None:
