@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 FOLDS = ("1st", "2nd", "3rd")
-MODELS = ("base", *FOLDS)
+MODELS = ("base", "longer", *FOLDS)
+PAPERS = ("base", *FOLDS)
 
 PRINTED = {
     "representative": {
@@ -67,13 +69,14 @@ def accuracy_table(results: dict[str, Any], on: str) -> list[str]:
         lines.append(f"| {method} | (the masks themselves) | {ours} | {printed[0]} |")
         runs = {model: values(result, model, on, "accuracy") for model in MODELS}
         found = sa.compare_runs(runs) if len(runs["base"]) > 1 else None
-        for model, paper in zip(MODELS, printed[1:], strict=True):
+        papers = dict(zip(PAPERS, printed[1:], strict=True))
+        for model in MODELS:
             low_high = "" if found is None else "{:.2f} to {:.2f}".format(*found.interval[model])
-            thirds = [run["base"][model] for run in result["runs"] if on != "bad" and model != "base"]
+            thirds = [run["base"][model] for run in result["runs"] if on != "bad" and model in FOLDS]
             base = np.mean(thirds or runs["base"])
             overlap = np.mean(values(result, model, on, "iou"))
             ours = f"{np.mean(runs[model]):.2f} | {low_high} | {base:.2f} | {overlap:.2f}"
-            lines.append(f"| {method} | {model} | {ours} | {paper} |")
+            lines.append(f"| {method} | {model} | {ours} | {papers.get(model, '')} |")
     return lines
 
 
@@ -88,9 +91,10 @@ def test_table(results: dict[str, Any], on: str) -> list[str]:
         return ["(one run: nothing to compare)"]
     lines = ["| pair | " + " | ".join(f"{method} | paper" for method in found) + " |"]
     lines.append("|---" * (1 + 2 * len(found)) + "|")
-    for i, pair in enumerate(next(iter(found.values())).p_value):
+    papers = {m: dict(zip(combinations(PAPERS, 2), PRINTED_P[on][m], strict=True)) for m in found}
+    for pair in next(iter(found.values())).p_value:
         cells = [
-            f"{c.p_value[pair]:.1e}{'*' if c.significant[pair] else ''} | {PRINTED_P[on][method][i]}"
+            f"{c.p_value[pair]:.1e}{'*' if c.significant[pair] else ''} | {papers[method].get(pair, '')}"
             for method, c in found.items()
         ]
         lines.append(f"| {' vs. '.join(pair)} | {' | '.join(cells)} |")

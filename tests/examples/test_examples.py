@@ -123,7 +123,7 @@ def test_refine_sectors_stopped_and_resumed_gives_the_same_report(
     tmp_path: Path, run_here: Callable[..., str]
 ) -> None:
     pytest.importorskip("monai")
-    small = ("--sequences", 30, "--drawn", 6, "--size", 32, "--width", 4, "--frames", 2)
+    small = ("--sequences", 30, "--drawn", 6, "--size", 64, "--width", 4, "--frames", 2)
     small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2)
     said = run("refine_sectors/refine.py", *small, "--out", tmp_path)
     report = (tmp_path / "report.md").read_text()
@@ -160,7 +160,7 @@ def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path, run_here: Callab
         np.save(tmp_path / "clips" / f"{i:02}.npy", clip.frames)
         if i < 9:
             cv2.imwrite(str(tmp_path / "drawn" / f"{i:02}.png"), clip.sector * np.uint8(255))
-    small = ("--drawn", 6, "--size", 32, "--width", 4, "--frames", 2, "--epochs", 1, "--refine-epochs", 1)
+    small = ("--drawn", 6, "--size", 64, "--width", 4, "--frames", 2, "--epochs", 1, "--refine-epochs", 1)
     small += ("--runs", 1, "--pass-share", 0.8)
     said = run_here("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
     assert "one run: nothing to compare" in said
