@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=50_000)
     parser.add_argument("--write", action="store_true", help="keep the result in benchmarks/results")
     options = parser.parse_args()
-    sizes = {"files": of_files(options.images), "size": of_size(options.images)}
+    sizes = {"in_files": of_files(options.images), "in_memory": of_size(options.images)}
     result = {**sizes, "phantom": on_phantom(options.seeds)}
     print(json.dumps(result, indent=1))
     if options.write:
