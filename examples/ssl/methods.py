@@ -19,7 +19,7 @@ from lightly.models.modules.heads import (
     VICRegProjectionHead,
 )
 from lightly.models.utils import update_momentum
-from networks import Decoder, Encoder, half_precision
+from networks import Decoder, Encoder
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,7 +45,7 @@ class Method(nn.Module):
 
     def features(self, view: Tensor) -> Tensor:
         """(B, n_features): only the encoder runs in half precision, heads and losses do not bear it."""
-        with half_precision(view.device):
+        with torch.autocast(view.device.type, torch.bfloat16):
             return self.encoder(view).float()
 
 
@@ -99,7 +99,7 @@ class Followed(Method):
             follower.requires_grad_(False)
 
     def targets(self, view: Tensor) -> Tensor:
-        with torch.no_grad(), half_precision(view.device):
+        with torch.no_grad(), torch.autocast(view.device.type, torch.bfloat16):
             features = self.target_encoder(view).float()
         with torch.no_grad():
             return self.target_head(features)
@@ -143,7 +143,7 @@ class AutoEncoder(Method):
 
     def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
         images = torch.cat(views)
-        with half_precision(images.device):
+        with torch.autocast(images.device.type, torch.bfloat16):
             drawn = self.decoder(self.encoder.maps(self.seen(images))).float()
         counts = self.counted(torch.cat(own)[:, None])
         return ((drawn - images) ** 2 * counts).sum() / counts.sum().clamp_min(1)

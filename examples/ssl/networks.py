@@ -24,13 +24,6 @@ class Encoder(nn.Sequential):
         return images
 
 
-def half_precision(device: torch.device) -> torch.autocast:
-    """bfloat16 on GPUs and CPUs with instructions for it; elsewhere a step would take ten times as long."""
-    known = getattr(torch.cpu, "get_capabilities", dict)()
-    native = device.type == "cuda" or known.get("avx512_bf16") or known.get("amx_bf16")
-    return torch.autocast(device.type, torch.bfloat16, enabled=bool(native))
-
-
 def make_encoder(name: str) -> Encoder:
     """`resnet18`, or `narrowN`: a block a layer, N features in the first."""
     if name == "resnet18":

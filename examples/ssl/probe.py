@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from clips import Clips, Frames
-from networks import Encoder, half_precision
+from networks import Encoder
 from pretrain import embed
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
@@ -84,7 +84,7 @@ def fine_tune(encoder: Encoder, train: Frames, steps: int, seed: int) -> nn.Modu
         view, _ = views(as_images(images[rows].to(device)), sectors[rows].to(device))
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * (1 - step / steps)
-        with half_precision(device):
+        with torch.autocast(device.type, torch.bfloat16):
             scores = model(view.contiguous(memory_format=torch.channels_last)).float()
         loss = functional.cross_entropy(scores, labels[rows].to(device))
         optimizer.zero_grad()

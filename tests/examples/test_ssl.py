@@ -53,16 +53,6 @@ def ssl() -> Iterator[Any]:
     sys.modules.update(others)
 
 
-@pytest.mark.parametrize("native", [False, True])
-def test_half_precision_only_where_the_processor_has_it(
-    ssl: Any, monkeypatch: pytest.MonkeyPatch, native: bool
-) -> None:
-    known = {"avx512_bf16": False, "amx_bf16": native}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known, raising=False)
-    with ssl.networks.half_precision(torch.device("cpu")):
-        assert torch.is_autocast_enabled("cpu") == native
-
-
 @pytest.fixture(scope="module")
 def frames(ssl: Any) -> Any:
     return ssl.clips.every_kth(ssl.clips.phantom_clips(n=12, frames=6, size=32, seed=0, shortcut=0.95), 3)
