@@ -50,18 +50,10 @@ def make_clips(folder: Path, n: int) -> None:
         cv2.imwrite(str(folder.parent / "true" / f"clip{i:05}.png"), clip.sector * np.uint8(255))
 
 
-def wrong_masks(clips: Path, masks: Path) -> set[str]:
-    """Names of the clips whose mask a person would sort out."""
-    wrong = set()
-    for line in (masks / "manifest.jsonl").read_text().splitlines():
-        entry = json.loads(line)
-        if entry.get("file"):
-            found = cv2.imread(str(masks / entry["file"]), cv2.IMREAD_GRAYSCALE) > 0
-            drawn = (clips.parent / "true" / entry["source"]).with_suffix(".png")
-            true = cv2.imread(str(drawn), cv2.IMREAD_GRAYSCALE) > 0
-            if (found & true).sum() < GOOD * (found | true).sum():
-                wrong.add(entry["source"])
-    return wrong
+def is_wrong(found_path: Path, true_path: Path) -> bool:
+    """Whether a person would sort the mask out."""
+    found, true = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 0 for path in (found_path, true_path))
+    return bool((found & true).sum() < GOOD * (found | true).sum())
 
 
 class Person:
@@ -129,10 +121,11 @@ def main() -> None:
         Path(folder, "true").mkdir()
         make_clips(clips, options.clips)
         subprocess.run([*COMMAND, "masks", str(clips), "--out", str(masks)], check=True)
-        found = [json.loads(line) for line in (masks / "manifest.jsonl").read_text().splitlines()]
-        n = sum(bool(entry.get("file")) for entry in found)
-        wrong = wrong_masks(clips, masks)
-        print(json.dumps(sort_all(masks, wrong, n, options.look, options.click), indent=1))
+        entries = [json.loads(line) for line in (masks / "manifest.jsonl").read_text().splitlines()]
+        files = {entry["source"]: masks / entry["file"] for entry in entries if entry.get("file")}
+        true = Path(folder, "true")
+        wrong = {name for name, file in files.items() if is_wrong(file, true / f"{Path(name).stem}.png")}
+        print(json.dumps(sort_all(masks, wrong, len(files), options.look, options.click), indent=1))
 
 
 if __name__ == "__main__":
