@@ -55,12 +55,35 @@ def every_kth(clips: Clips, k: int) -> Frames:
     )
 
 
-def phantom_clips(n: int, frames: int, size: int, seed: int, shortcut: float) -> Clips:
-    """Clips of as many patients, one overlay a clip, tied to the view as often as `shortcut` says.
+def phantom_settings(n: int, seed: int, shortcut: float) -> list[dict[str, Any]]:
+    """How each of n clips of as many patients is made, one overlay a clip, tied to the view by `shortcut`.
 
     Vendors, openings and settings are the training domain's of the phantom's preset.
     """
     ranges = sa.phantom.PRESETS["phantom-v1"]["train"]
+    rng = np.random.default_rng([seed, n])
+    chosen = []
+    for i in range(n):
+        label = i % len(sa.phantom.VIEWS)
+        layout = label if rng.random() < shortcut else int(rng.integers(len(ranges["layouts"])))
+        chosen.append(
+            {
+                "view": sa.phantom.VIEWS[label],
+                "seed": int(rng.integers(2**32)),
+                "vendor": ranges["layouts"][layout],
+                "half_opening_deg": rng.choice(ranges["half_openings_deg"]) + rng.uniform(-1, 1),
+                "beat_frames": rng.uniform(20, 28),
+                **{
+                    key: rng.uniform(*ranges[key])
+                    for key in ("depth_share", "gain", "reject", "noise", "haze", "shadow", "blur")
+                },
+            }
+        )
+    return chosen
+
+
+def phantom_clips(n: int, frames: int, size: int, seed: int, shortcut: float) -> Clips:
+    """Clips of as many patients."""
     views = sa.phantom.VIEWS
     clips = Clips(
         np.empty((n, frames, size, size), np.uint8),
@@ -68,23 +91,10 @@ def phantom_clips(n: int, frames: int, size: int, seed: int, shortcut: float) ->
         np.arange(n) % len(views),
         np.arange(n),
     )
-    rng = np.random.default_rng([seed, n])
-    for i in tqdm(range(n), desc="phantom clips", leave=False):
-        label = int(clips.labels[i])
-        layout = label if rng.random() < shortcut else int(rng.integers(len(ranges["layouts"])))
-        clip = sa.phantom.make_clip(
-            views[label],
-            frames,
-            (size, size),
-            int(rng.integers(2**32)),
-            vendor=ranges["layouts"][layout],
-            half_opening_deg=rng.choice(ranges["half_openings_deg"]) + rng.uniform(-1, 1),
-            beat_frames=rng.uniform(20, 28),
-            **{
-                key: rng.uniform(*ranges[key])
-                for key in ("depth_share", "gain", "reject", "noise", "haze", "shadow", "blur")
-            },
-        )
+    for i, settings in enumerate(
+        tqdm(phantom_settings(n, seed, shortcut), desc="phantom clips", leave=False)
+    ):
+        clip = sa.phantom.make_clip(frames=frames, size=(size, size), **settings)
         clips.frames[i], clips.sectors[i] = clip.frames, clip.sector
     return clips
 

@@ -33,11 +33,8 @@ class Method(nn.Module):
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
-        """The loss of two views (B, 1, H, W) of the same frames with labels (B,).
-
-        `own` (B, H, W) bool tells where each view shows the frame itself, not another's background.
-        """
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
+        """The loss of two views (B, 1, H, W) of the same frames, their sectors (B, H, W) and labels (B,)."""
         raise NotImplementedError
 
     def after_step(self) -> None:
@@ -56,7 +53,7 @@ class TwoViews(Method):
         super().__init__(encoder)
         self.head, self.loss = head, loss
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
         # Each view has its own statistics in batch norm, as in the papers.
         first, second = (self.head(self.features(view)) for view in views)
         return self.loss(first, second)
@@ -116,7 +113,7 @@ class MoCo(Followed):
         super().__init__(encoder, MoCoProjectionHead(encoder.n_features, HIDDEN, OUT))
         self.loss = NTXentLoss(temperature=0.2, memory_bank_size=(512, OUT))
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
         query = self.head(self.features(views[0]))
         return self.loss(query, self.targets(views[1]))
 
@@ -129,30 +126,34 @@ class BYOL(Followed):
         self.predictor = BYOLPredictionHead(OUT, HIDDEN, OUT)
         self.loss = NegativeCosineSimilarity()
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
         first, second = (self.predictor(self.head(self.features(view))) for view in views)
         return 0.5 * (self.loss(first, self.targets(views[1])) + self.loss(second, self.targets(views[0])))
 
 
 class AutoEncoder(Method):
-    """Draw each view again from its features; errors count where it shows the frame itself."""
+    """Draw each view again from its features; errors count inside the sector, or everywhere."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, everywhere: bool = True) -> None:
         super().__init__(encoder)
+        self.everywhere = everywhere
         self.decoder = Decoder(encoder.n_features)
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
         images = torch.cat(views)
+        counts = torch.cat(inside)[:, None]
+        if self.everywhere:
+            counts = torch.ones_like(counts)
         with torch.autocast(images.device.type, torch.bfloat16):
             drawn = self.decoder(self.encoder.maps(self.seen(images))).float()
-        counts = self.counted(torch.cat(own)[:, None])
+        counts = self.counted(counts)
         return ((drawn - images) ** 2 * counts).sum() / counts.sum().clamp_min(1)
 
     def seen(self, images: Tensor) -> Tensor:
         return images
 
-    def counted(self, own: Tensor) -> Tensor:
-        return own
+    def counted(self, counts: Tensor) -> Tensor:
+        return counts
 
 
 class Inpainting(AutoEncoder):
@@ -164,8 +165,8 @@ class Inpainting(AutoEncoder):
         self._missing = functional.interpolate(coarse, size=(height, width)) > 0
         return images.masked_fill(self._missing, 0)
 
-    def counted(self, own: Tensor) -> Tensor:
-        return own & self._missing
+    def counted(self, counts: Tensor) -> Tensor:
+        return counts & self._missing
 
 
 class Supervised(Method):
@@ -175,7 +176,7 @@ class Supervised(Method):
         super().__init__(encoder)
         self.classifier = nn.Linear(encoder.n_features, 32)
 
-    def forward(self, views: list[Tensor], own: list[Tensor], labels: Tensor) -> Tensor:
+    def forward(self, views: list[Tensor], inside: list[Tensor], labels: Tensor) -> Tensor:
         if int(labels.min()) < 0:
             raise SystemExit("the supervised bound needs labelled clips: put them into FOLDER/LABEL/.")
         scores = torch.cat([self.classifier(self.features(view)) for view in views])
@@ -191,4 +192,15 @@ SELF_SUPERVISED: dict[str, type[Method]] = {
     "vicreg": VICReg,
     "barlow": BarlowTwins,
 }
-METHODS = {**SELF_SUPERVISED, "supervised": Supervised}
+INSIDE = {"autoencoder-inside": AutoEncoder, "inpainting-inside": Inpainting}
+"""Reconstruct the sector alone (PolarMAE's idea), from plain views."""
+
+
+def make_method(name: str, encoder: Encoder, backmix: bool) -> Method:
+    """With BackMix views, whose backgrounds are another frame's, only what is inside is to be drawn."""
+    if name in INSIDE or (name in ("autoencoder", "inpainting") and backmix):
+        return {**INSIDE, **SELF_SUPERVISED}[name](encoder, everywhere=False)
+    return {**SELF_SUPERVISED, "supervised": Supervised}[name](encoder)
+
+
+METHODS = (*SELF_SUPERVISED, *INSIDE, "supervised")

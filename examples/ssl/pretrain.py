@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from clips import Clips, Frames, cached, every_kth, own_clips, phantom_clips, write_whole
-from methods import METHODS, SELF_SUPERVISED
+from methods import METHODS, SELF_SUPERVISED, make_method
 from networks import Encoder, make_encoder
 from resume import fit, keep_settings
 from safetensors.torch import load_file, save
@@ -41,10 +41,13 @@ class Run:
     epochs: int = 6
     batch: int = 64
     lr: float = 2e-3
+    acoustic: bool = False
+    """Views with attenuation and shadows, too."""
 
     @property
     def name(self) -> str:
-        return f"{self.method}{'-backmix' if self.backmix else ''}-{self.encoder}-seed{self.seed}"
+        views = f"{'-backmix' if self.backmix else ''}{'-acoustic' if self.acoustic else ''}"
+        return f"{self.method}{views}-{self.encoder}-seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -106,10 +109,10 @@ def pretrain(run: Run, frames: Frames, out: Path) -> Encoder:
 
 def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[dict[str, float]]:
     device = next(encoder.parameters()).device
-    model = METHODS[run.method](encoder).to(device)
+    model = make_method(run.method, encoder, run.backmix).to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=run.lr, weight_decay=1e-4)
-    views = Views(run.backmix)
+    views = Views(run.backmix, run.acoustic)
     images, sectors, labels = (torch.from_numpy(a) for a in (frames.images, frames.sectors, frames.labels))
     steps = len(images) // run.batch
     if steps == 0:
@@ -124,9 +127,9 @@ def train(run: Run, encoder: Encoder, frames: Frames, checkpoint: Path) -> list[
             for group in optimizer.param_groups:
                 group["lr"] = run.lr * min(1, 10 * done + 0.1) * 0.5 * (1 + math.cos(math.pi * done))
             batch = as_images(images[rows].to(device)), sectors[rows].to(device)
-            (first, own_first), (second, own_second) = views(*batch), views(*batch)
+            (first, first_inside), (second, second_inside) = views(*batch), views(*batch)
             pair = [view.contiguous(memory_format=torch.channels_last) for view in (first, second)]
-            loss = model(pair, [own_first, own_second], labels[rows].to(device))
+            loss = model(pair, [first_inside, second_inside], labels[rows].to(device))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -188,17 +191,20 @@ def parse(parser: argparse.ArgumentParser, words: list[str] | None = None) -> ar
     return arguments
 
 
-def clips_of(arguments: argparse.Namespace) -> Clips:
+def clips_of(arguments: argparse.Namespace, seed: int = 0) -> Clips:
+    """Your clips, or the phantom's of this seed."""
     shape = {"frames": arguments.frames, "size": arguments.size}
     cache = arguments.out / "cache"
     if arguments.clips is not None:
         return cached(cache, own_clips, folder=arguments.clips, **shape)
-    return cached(cache, phantom_clips, n=arguments.n_clips, seed=0, shortcut=arguments.shortcut, **shape)
+    made = {"n": arguments.n_clips, "seed": seed, "shortcut": arguments.shortcut}
+    return cached(cache, phantom_clips, **made, **shape)
 
 
 def runs_of(arguments: argparse.Namespace, methods: list[str], backmix: list[bool]) -> list[Run]:
+    sizes = arguments.encoder, arguments.epochs, arguments.batch
     return [
-        Run(method, mixed, seed, arguments.encoder, arguments.epochs, arguments.batch)
+        Run(method, mixed, seed, *sizes)
         for seed in arguments.seeds
         for mixed in backmix
         for method in methods
@@ -209,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--methods", nargs="+", choices=tuple(METHODS), default=list(SELF_SUPERVISED))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(SELF_SUPERVISED))
     parser.add_argument("--backmix", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     add_arguments(parser)

@@ -1,10 +1,10 @@
-"""What an encoder is worth: a few labels on top, where it looks, and what it reads from the background."""
+"""What an encoder is worth: a few labels on top, and where it looks."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,17 +21,12 @@ from views import Views, as_images, standardised
 
 import sectoraug as sa
 
+FRACTIONS = (0.01, 0.1, 1.0)
+"""Of the labelled patients."""
+DRAWS = {0.01: 5, 0.1: 3, 1.0: 1}
+"""Of a linear probe's patients, averaged."""
 LAYER = "layer3"
 """Whose maps are explained and clustered; a cell is 16 x 16 pixels."""
-
-
-def phantom_frames(n: int, size: int, seed: int, shortcut: float) -> tuple[Frames, np.ndarray]:
-    """Labelled frames of patients that no clip shows, and (n,) the number of each one's overlay layout.
-
-    Under one seed `shortcut` changes overlays alone.
-    """
-    data = sa.phantom.make_dataset(n, shortcut=shortcut, seed=seed, size=(size, size))
-    return Frames(data.images, data.sectors, data.labels, data.patients), data.layouts
 
 
 def few_patients(frames: Frames, fraction: float, seed: int) -> Frames:
@@ -105,25 +100,34 @@ class Embedded:
         return cls(frames, embed(encoder, frames.images).numpy())
 
 
-def blackened(frames: Frames) -> Frames:
-    """The same with nothing but the background."""
-    images = [sa.blacken_sector(i, s) for i, s in zip(frames.images, frames.sectors, strict=True)]
-    return replace(frames, images=np.stack(images))
-
-
 def macro_f1(predicted: np.ndarray, frames: Frames) -> float:
     """In percent."""
     return 100 * float(f1_score(frames.labels, predicted, average="macro"))
 
 
+def predictions(train: Embedded, tests: list[Embedded], fraction: float, draw: int) -> list[np.ndarray]:
+    """What a linear probe that learned this share of the patients says of each test set."""
+    rows = np.isin(train.frames.patients, few_patients(train.frames, fraction, draw).patients)
+    probe = LinearProbe(train.features[rows], train.frames.labels[rows])
+    return [probe.predict(test.features) for test in tests]
+
+
 def probe_f1(train: Embedded, tests: list[Embedded], fraction: float, draws: int) -> list[float]:
     """Macro F1 of linear probes on each test set, mean over draws of the labelled patients."""
-    scores = []
-    for draw in range(draws):
-        rows = np.isin(train.frames.patients, few_patients(train.frames, fraction, draw).patients)
-        probe = LinearProbe(train.features[rows], train.frames.labels[rows])
-        scores.append([macro_f1(probe.predict(test.features), test.frames) for test in tests])
+    scores = [
+        [
+            macro_f1(told, test.frames)
+            for told, test in zip(predictions(train, tests, fraction, draw), tests, strict=True)
+        ]
+        for draw in range(draws)
+    ]
     return np.mean(scores, 0).tolist()
+
+
+def flips(train: Embedded, test: Embedded, swapped: Embedded) -> float:
+    """Percent of a probe's answers that change when nothing but the background does."""
+    before, after = predictions(train, [test, swapped], 1.0, 0)
+    return 100 * float((before != after).mean())
 
 
 def tuned_f1(encoder: Encoder, train: Frames, test: Frames, fraction: float, draws: int, steps: int) -> float:
@@ -133,30 +137,6 @@ def tuned_f1(encoder: Encoder, train: Frames, test: Frames, fraction: float, dra
         model = fine_tune(encoder, few_patients(train, fraction, draw), steps, draw)
         scores.append(macro_f1(embed(model, test.images).argmax(1).numpy(), test))
     return float(np.mean(scores))
-
-
-def background_accuracies(encoder: Encoder, train: Embedded, test: Embedded) -> dict[str, float]:
-    """Percent of labels told from images whose sector is black, by two linear probes.
-
-    `background` learned on such images: what is there to read. `background_used` learned on whole images, as
-    a user's classifier: what it reads there. Overlays must be tied to the labels for either to say anything.
-    """
-    black = [Embedded.by(encoder, blackened(one.frames)) for one in (train, test)]
-    probes = {"background": LinearProbe(black[0].features, train.frames.labels)}
-    probes["background_used"] = LinearProbe(train.features, train.frames.labels)
-    return {
-        name: 100 * float((probe.predict(black[1].features) == test.frames.labels).mean())
-        for name, probe in probes.items()
-    }
-
-
-def overlay_accuracy(train: Embedded, test: Embedded, overlays: tuple[np.ndarray, np.ndarray]) -> float:
-    """Percent of overlay layouts that a linear probe tells from whole images, where the view tells nothing.
-
-    How much of the background is in an encoder's features, beside all else.
-    """
-    told = LinearProbe(train.features, overlays[0]).predict(test.features)
-    return 100 * float((told == overlays[1]).mean())
 
 
 def energy(encoder: Encoder, train: Embedded, test: Frames) -> dict[str, float]:
@@ -173,13 +153,14 @@ def energy(encoder: Encoder, train: Embedded, test: Frames) -> dict[str, float]:
     return {key: float(seen[key]) for key in ("energy_percent", "coverage_percent", "n_empty")}
 
 
-def landmark_features(encoder: nn.Module, clips: Clips, every: int = 6) -> tuple[np.ndarray, np.ndarray]:
+def landmark_features(
+    encoder: nn.Module, clips: Clips, landmarks: list[np.ndarray], every: int = 6
+) -> tuple[np.ndarray, np.ndarray]:
     """(n, d) features at each clip's landmarks, in every k-th of its frames, and (n,) the clips' labels."""
     encoder.eval()
     device = next(encoder.parameters()).device
     features, labels = [], []
-    for frames, sector, label in zip(clips.frames, clips.sectors, clips.labels, strict=True):
-        points = sa.energy_landmarks(frames, sector, n=6)
+    for frames, points, label in zip(clips.frames, landmarks, clips.labels, strict=True):
         images = standardised(as_images(torch.from_numpy(frames[::every]).to(device)))
         found = sa.features_at(encoder, LAYER, images, [points] * len(images))
         features.append(found)

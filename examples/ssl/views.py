@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import radians
 
 import torch
+from acoustics import attenuated, shadowed
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,25 +17,26 @@ class Views(nn.Module):
 
     Rotation by up to 20 degrees, zoom, shift and mirroring of image and sector together; gain, its curve over
     depth, contrast, blur and noise as a scanner's. No hue, no solarisation, no cut-out: nothing of that
-    happens in ultrasound. Last, with `backmix`, the backgrounds: each view takes another image's.
+    happens in ultrasound. With `acoustic`, attenuation and a shadow, too. Last, with `backmix`, the
+    backgrounds: each view takes another image's.
     """
 
-    def __init__(self, backmix: bool) -> None:
+    def __init__(self, backmix: bool, acoustic: bool = False) -> None:
         super().__init__()
         self.mix = sa.RandomBackMix() if backmix else None
+        self.acoustic = acoustic
 
     def forward(self, images: Tensor, sectors: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 1, H, W) in 0..1 and (B, H, W) bool to a view of each, and where it shows the frame itself.
-
-        With `backmix` that is the moved sector, else everywhere.
-        """
-        views, own = moved(images, sectors)
+        """(B, 1, H, W) in 0..1 and (B, H, W) bool to a view of each and its sector."""
+        views, inside = moved(images, sectors)
+        if self.acoustic:
+            n, device = len(views), views.device
+            views = attenuated(views, inside, uniform(n, 0, 1, device))
+            views = shadowed(views, inside, uniform(n, 0, 1, device), torch.rand(n, 3, device=device))
         views = rescanned(views)
-        if self.mix is None:
-            own = torch.ones_like(own)
-        else:
-            views = self.mix(views, own)
-        return standardised(views), own
+        if self.mix is not None:
+            views = self.mix(views, inside)
+        return standardised(views), inside
 
 
 def moved(images: Tensor, sectors: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,56 @@
+"""Do some methods only need more steps? The linear probe against the length of pretraining.
+
+    python examples/ssl/epochs.py                      # phantom; BYOL and MoCo up to 96 epochs, three seeds
+
+It goes on where it was stopped, and writes epochs.md and epochs.json into --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from clips import write_whole
+from labelled import data_of
+from methods import SELF_SUPERVISED
+from pretrain import add_arguments, parse, pretrain, runs_of
+from probe import DRAWS, FRACTIONS, Embedded, probe_f1
+from report import cell, head, line
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--methods", nargs="+", choices=tuple(SELF_SUPERVISED), default=["byol", "moco"])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[6, 24, 96], help="epochs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")
+    add_arguments(parser)
+    parser.set_defaults(out=Path(__file__).parents[1] / "output" / "ssl_epochs")
+    arguments = parse(parser)
+    scores: dict[str, list[dict[str, float]]] = {}
+    data: dict[int, Any] = {seed: data_of(arguments, seed) for seed in arguments.seeds}
+    for run in runs_of(arguments, arguments.methods, [False, True]):
+        frames, labelled = data[run.seed]
+        for length in arguments.lengths:
+            encoder = pretrain(replace(run, epochs=length), frames, arguments.out / f"{length}-epochs")
+            fair, test = Embedded.by(encoder, labelled.fair), Embedded.by(encoder, labelled.test)
+            found = {f"{k:g}": probe_f1(fair, [test], k, DRAWS[k])[0] for k in FRACTIONS}
+            views = "backmix" if run.backmix else "plain"
+            scores.setdefault(f"{run.method} | {views} | {length}", []).append(found)
+    lines = head(["method", "views", "epochs", *[f"linear {fraction:.0%}" for fraction in FRACTIONS]])
+    for name, found in scores.items():
+        lines.append(line([name, *[cell(found, f"{fraction:g}") for fraction in FRACTIONS]]))
+    report = "\n".join(lines) + "\n"
+    write_whole(arguments.out / "epochs.md", lambda file: file.write(report.encode()))
+    text = json.dumps(scores, indent=1)
+    write_whole(arguments.out / "epochs.json", lambda file: file.write(text.encode()))
+    print(report)
+
+
+if __name__ == "__main__":
+    main()
