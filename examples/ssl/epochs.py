@@ -27,6 +27,7 @@ def main() -> None:
     )
     parser.add_argument("--methods", nargs="+", choices=tuple(SELF_SUPERVISED), default=["byol", "moco"])
     parser.add_argument("--lengths", type=int, nargs="+", default=[6, 24, 96], help="epochs")
+    parser.add_argument("--backmix", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")
     add_arguments(parser)
@@ -34,7 +35,7 @@ def main() -> None:
     arguments = parse(parser)
     scores: dict[str, list[dict[str, float]]] = {}
     data: dict[int, Any] = {seed: data_of(arguments, seed) for seed in arguments.seeds}
-    for run in runs_of(arguments, arguments.methods, [False, True]):
+    for run in runs_of(arguments, arguments.methods, [arguments.backmix]):
         frames, labelled = data[run.seed]
         for length in arguments.lengths:
             encoder = pretrain(replace(run, epochs=length), frames, arguments.out / f"{length}-epochs")

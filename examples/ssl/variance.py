@@ -22,7 +22,7 @@ from report import cell, head, line, paired, values
 
 CLIPS = (15, 60, 240)
 """Of --frames frames each; beside them as many frames, each of a patient of its own."""
-STEPS = 264
+STEPS = 132
 
 
 def main() -> None:
