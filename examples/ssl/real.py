@@ -3,9 +3,9 @@
     python examples/ssl/real.py --root FOLDER --sectors MASKS                # FOLDER/LABEL/NUMBER.*
     python examples/ssl/real.py --root FOLDER --sectors MASKS --clips CLIPS  # and frames of clips, unlabelled
 
-MASKS is what `sectoraug masks FOLDER --out MASKS` wrote. Neighbouring numbers are often one patient, so blocks
-of them stay together; each seed holds out another fifth of the blocks, which nothing is learned from. It goes
-on where it was stopped, and writes real.md and real.json into --out.
+MASKS is what `sectoraug masks FOLDER --out MASKS` wrote. Neighbouring numbers are often one patient, so
+blocks of them stay together; each seed holds out another fifth of the blocks, which nothing is learned from.
+It goes on where it was stopped, and writes real.md and real.json into --out.
 """
 
 from __future__ import annotations

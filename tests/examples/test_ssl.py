@@ -6,9 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,40 +15,6 @@ import torch
 from torch import nn
 
 import sectoraug as sa
-
-FOLDER = str(Path(__file__).parents[2] / "examples" / "ssl")
-NAMES = (
-    "clips",
-    "methods",
-    "networks",
-    "pretrain",
-    "probe",
-    "resume",
-    "table",
-    "temporal",
-    "variance",
-    "views",
-)
-
-
-@pytest.fixture(scope="module")
-def ssl() -> Iterator[Any]:
-    """The example's modules, which find each other as scripts of one folder do."""
-    for name in ("lightly", "sklearn", "torchvision", "matplotlib"):
-        pytest.importorskip(name)
-    from importlib import import_module
-
-    # Another example has modules of the same names.
-    others = {name: sys.modules.pop(name) for name in NAMES if name in sys.modules}
-    sys.path.insert(0, FOLDER)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield SimpleNamespace(**{name: import_module(name) for name in NAMES})
-    torch.set_num_threads(threads)
-    sys.path.remove(FOLDER)
-    for name in NAMES:
-        sys.modules.pop(name, None)
-    sys.modules.update(others)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +37,6 @@ def test_views_keep_shape_and_backmix_changes_the_background_alone(ssl: Any, fra
         torch.manual_seed(0)
         view, own = ssl.views.Views(backmix)(images, sectors)
         assert view.shape == images.shape
-        assert own.all() == (not backmix)
         drawn.append((view, own))
     (plain, _), (mixed, own) = drawn
     # Standardised image by image, so equal inside up to a scale and an offset.
@@ -155,7 +118,7 @@ def test_imagenet_weights_load_by_torchvisions_names(ssl: Any, tmp_path: Path) -
 
 
 def test_labels_are_drawn_by_patient_and_hold_every_class(ssl: Any) -> None:
-    frames, _ = ssl.probe.phantom_frames(64, 32, 0, 0.0)
+    frames = ssl.labelled.phantom_frames(64, 32, 0, 0.0)
     few = ssl.probe.few_patients(frames, 0.1, 0)
     assert set(few.labels) == {0, 1, 2, 3}
     assert len(few.labels) == 8 * len(set(few.patients)), "all frames of a patient or none"
@@ -166,7 +129,7 @@ def test_labels_are_drawn_by_patient_and_hold_every_class(ssl: Any) -> None:
 
 
 def test_the_probe_on_top_of_its_encoder_is_the_probe(ssl: Any) -> None:
-    frames, _ = ssl.probe.phantom_frames(32, 32, 0, 0.0)
+    frames = ssl.labelled.phantom_frames(32, 32, 0, 0.0)
     encoder = ssl.networks.make_encoder("narrow4").eval()
     features = ssl.pretrain.embed(encoder, frames.images).numpy()
     probe = ssl.probe.LinearProbe(features, frames.labels)
@@ -204,24 +167,27 @@ def test_the_table_has_every_column_and_goes_on(
     ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(ssl.table, "STEPS", dict.fromkeys(ssl.table.FRACTIONS, 2))
-    small = (*SMALL, "--methods", "barlow", "--seeds", 0, 1, "--labelled", 64, "--out", tmp_path)
+    small = (*SMALL, "--methods", "barlow", "autoencoder", "--seeds", 0, 1)
+    small += ("--labelled", 64, "--out", tmp_path)
     command("table.py", monkeypatch, *small)
     ssl.table.main()
     said = capsys.readouterr().out
     for text in (
         "tuned 1%",
         "silhouette",
-        "D_C",
-        "D_U",
+        "compactness (energy)",
+        "uniqueness (energy)",
         "| barlow | backmix |",
         "Spearman",
         "%E",
-        "background",
+        "swapped 100%",
+        "| autoencoder-inside | plain |",
+        "silhouette (wall)",
     ):
         assert text in said
     assert (tmp_path / "tsne.png").stat().st_size > 1000
     scores = {path: path.read_bytes() for path in (tmp_path / "scores").iterdir()}
-    assert len(scores) == 2 + 4 * 2
+    assert len(scores) == 2 + 2 + 6 * 2
     (tmp_path / "table.md").unlink()
     gone = sorted(scores)[0]
     gone.unlink()
@@ -242,25 +208,14 @@ def test_the_table_of_own_clips_splits_patients(
         np.save(tmp_path / "own" / label / f"p{i // 2}_{i}.npy", clip.frames)
     small = (*SMALL, "--methods", "simclr", "--seeds", 0, "--no-tune", "--clips", tmp_path / "own")
     command("table.py", monkeypatch, *small, "--out", tmp_path / "out")
-    arguments: list[Any] = []
+    given: list[Any] = []
     data_of = ssl.table.data_of
-    monkeypatch.setattr(ssl.table, "data_of", lambda a: arguments.append(a) or data_of(a))
+    monkeypatch.setattr(ssl.table, "data_of", lambda *each: given.append(each) or data_of(*each))
     ssl.table.main()
     assert "| simclr | backmix |" in capsys.readouterr().out
-    frames, data = data_of(arguments[0])
+    frames, data = data_of(*given[0])
     assert not set(frames.patients) & set(data.test.patients)
     assert set(frames.patients) | set(data.test.patients) == set(range(6))
-
-
-def test_variance_and_its_table(
-    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    small = (*SMALL, "--methods", "vicreg", "--seeds", 0, 1, "--labelled", 32, "--out", tmp_path)
-    command("variance.py", monkeypatch, *small)
-    ssl.variance.main()
-    said = capsys.readouterr().out
-    assert "| vicreg | 4 | 6 |" in said
-    assert "| vicreg | 24 | 1 |" in said
 
 
 # -- temporal -------------------------------------------------------------------------------------
