@@ -1,0 +1,129 @@
+"""COCO JSON of instances through pycocotools: one image a clip, one annotation of category `sector`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sectoraug.workbench.formats.clip_mask import ClipMask
+from sectoraug.workbench.formats.polygons import polygons_of
+
+CATEGORY = "sector"
+_STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def write(masks: Iterable[ClipMask], part: Path, polygons: bool = False) -> None:
+    """Write masks as run lengths, bit for bit, or as polygons where they have no holes."""
+    rle = _rle()
+    images, annotations = [], []
+    for k, mask in enumerate(masks, 1):
+        height, width = mask.sector.shape
+        code = rle.encode(np.asfortranarray(mask.sector))
+        outline = polygons_of(mask) if polygons else None
+        counted = {"size": [height, width], "counts": code["counts"].decode()}
+        images.append({"id": k, "file_name": mask.name, "height": height, "width": width})
+        annotations.append(
+            {
+                "id": k,
+                "image_id": k,
+                "category_id": 1,
+                "segmentation": outline or counted,
+                "area": float(rle.area(code)),
+                "bbox": [float(value) for value in rle.toBbox(code)],
+                "iscrowd": 0,  # evaluation and training skip what is called a crowd
+            }
+        )
+    part.write_text(
+        json.dumps(
+            {
+                "info": {"description": "Ultrasound sectors, by sectoraug"},
+                "images": images,
+                "annotations": annotations,
+                "categories": [{"id": 1, "name": CATEGORY, "supercategory": "ultrasound"}],
+            }
+        )
+    )
+
+
+def names_in(path: Path) -> dict[str, list[str]]:
+    """The images that have an annotation, by the clips' names that they fit: whole, or without .png."""
+    found: dict[str, list[str]] = {}
+    for name, (_, outlines) in _images(path, path.stat().st_mtime_ns).items():
+        if outlines:
+            found.setdefault(name, []).append(name)
+            stem, dot, ending = name.rpartition(".")
+            if dot and f".{ending.lower()}" in _STILLS:
+                found.setdefault(stem, []).append(name)
+    return found
+
+
+def read(path: Path, name: str) -> NDArray[np.uint8]:
+    """The sector of the image of that file name, (H, W) uint8 of 0/1."""
+    image, outlines = _images(path, path.stat().st_mtime_ns)[name]
+    if len(outlines) != 1:
+        raise ValueError(
+            f"{path} has {len(outlines)} annotations of one image; expected one sector for a clip: join "
+            f"them, or call only the sector {CATEGORY!r}."
+        )
+    rle = _rle()
+    outline: Any = outlines[0].get("segmentation")
+    try:
+        height, width = int(image["height"]), int(image["width"])
+        if isinstance(outline, list):
+            code = rle.merge(rle.frPyObjects(outline, height, width))
+        elif isinstance(outline["counts"], list):
+            code = rle.frPyObjects(outline, *outline["size"])
+        else:
+            code = outline
+        if list(code["size"]) != [height, width]:
+            raise ValueError("of another size")
+        return np.asarray(rle.decode(code), np.uint8)
+    except Exception as error:  # pycocotools raises whatever it meets
+        raise ValueError(
+            f"{path} has an annotation that cannot be read ({type(error).__name__}); expected polygons, or "
+            "run lengths of the image's height and width: export it again."
+        ) from error
+
+
+def is_coco(about: Any) -> bool:
+    """Whether parsed JSON looks like COCO."""
+    return isinstance(about, dict) and "images" in about and "annotations" in about
+
+
+@lru_cache(maxsize=1)
+def _images(path: Path, changed: int) -> dict[str, tuple[dict[str, Any], list[dict[str, Any]]]]:
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if not is_coco(about):
+            raise ValueError
+        images = {image["id"]: (image, list[dict[str, Any]]()) for image in about["images"]}
+        ours = {each["id"] for each in about.get("categories", ()) if each.get("name") == CATEGORY}
+        for each in about["annotations"]:
+            if not ours or each["category_id"] in ours:
+                images[each["image_id"]][1].append(each)
+        found = {image["file_name"]: (image, outlines) for image, outlines in images.values()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{path} is no COCO file of instances; expected JSON with images, annotations and their ids: "
+            "export it again."
+        ) from error
+    if len(found) < len(images):
+        raise ValueError(
+            f"{path} names {len(images) - len(found)} images like another one; expected each file name "
+            "once, with its folder: patient/view.dcm."
+        )
+    return found
+
+
+def _rle() -> Any:
+    try:
+        from pycocotools import mask
+    except ImportError as error:
+        raise ImportError('COCO masks need pycocotools: pip install "sectoraug[coco]".') from error
+    return mask
