@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,13 +54,16 @@ def export(
         "CTP": (ctp, jobs.to_ctp),
     }
     wanted = {name: (to, way) for name, (to, way) in ways.items() if to is not None}
-    with one_sentence():
+    with one_sentence(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries' warnings quote headers
         if not wanted:
             raise ValueError(
                 "no format came; expected --coco, --slicer-ultrasound, --dicom-seg, --nifti, --deid or --ctp."
             )
         if polygons and coco is None:
             raise ValueError("--polygons came without --coco; expected both: add --coco FILE.")
+        for to, _ in wanted.values():
+            jobs.must_be_new(to)
         chosen = jobs.chosen_masks(masks, moved_to or [], quality_at_least, reviewed_only)
         if chosen.left_out:
             n = chosen.left_out.total()

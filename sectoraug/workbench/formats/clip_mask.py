@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,13 +44,15 @@ class ClipMask:
         return self.find_clip()
 
     @property
-    def dicom_clip(self) -> Path:
-        """The same. Raises LeftOut unless it is there, and DICOM."""
+    def header(self) -> Any:
+        """A DICOM clip's, as a pydicom data set of its own. Raises LeftOut where there is none."""
         if self.clip is None:
             raise LeftOut("clip gone or changed")
         if not self.clip.is_file() or not is_dicom(self.clip):
             raise LeftOut("no DICOM")
-        return self.clip
+        from sectoraug.reading.dicom import read_header
+
+        return read_header(self.clip)
 
 
 def overlap(one: NDArray[np.uint8] | NDArray[np.bool_], other: NDArray[np.uint8]) -> float:

@@ -81,7 +81,7 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
             code = rle.frPyObjects(outline, *outline["size"])
         else:
             code = outline
-        if list(code["size"]) != [height, width]:
+        if list(code["size"]) != [height, width] or _pixels(code["counts"]) != height * width:
             raise ValueError("of another size")
         return np.asarray(rle.decode(code), np.uint8)
     except Exception as error:  # pycocotools raises whatever it meets
@@ -89,6 +89,22 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
             f"{path} has an annotation that cannot be read ({type(error).__name__}); expected polygons, or "
             "run lengths of the image's height and width: export it again."
         ) from error
+
+
+def _pixels(counts: str | bytes) -> int:
+    """The pixels that run lengths cover. Where they end early, pycocotools decodes what memory held before."""
+    runs: list[int] = []
+    value = bits = 0
+    for sign in counts.encode() if isinstance(counts, str) else counts:
+        value |= (sign - 48 & 0x1F) << bits
+        bits += 5
+        if sign - 48 & 0x20:
+            continue
+        if sign - 48 & 0x10:
+            value -= 1 << bits
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = bits = 0
+    return sum(runs)
 
 
 def is_coco(about: Any) -> bool:

@@ -1,7 +1,7 @@
 """DICOM SEG through highdicom: one binary segment in one frame, which refers to every frame of its clip.
 
-A clip has no frame of reference, and highdicom then takes stills only. The mask is static: it is made as if on
-a still, and what it refers to is then put right.
+A clip has no frame of reference, and highdicom then takes stills only. The mask is static: it is made as if
+on a still, and what it refers to is then put right.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import __version__
-from sectoraug.reading.dicom import read_header
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut, only_sector
 from sectoraug.workbench.formats.instance import must_be_of
 
@@ -32,27 +31,30 @@ _SERIES = 7000  # added to the clip's series number
 def write(mask: ClipMask, part: Path) -> None:
     """Write a SEG under the clip's patient and study. Raises LeftOut for what is no whole DICOM clip."""
     highdicom = _highdicom()
-    source = read_header(mask.dicom_clip)
+    source = mask.header
     if not all(source.get(keyword) for keyword in _NEEDED):
         raise LeftOut("without the UIDs of study, series or image")
     n, kind = int(source.get("NumberOfFrames") or 1), source.SOPClassUID
     segment = _segment(highdicom, mask.drawn)
     _as_still(source)
-    seg = highdicom.seg.Segmentation(
-        [source],
-        mask.sector[None].astype(bool),
-        highdicom.seg.SegmentationTypeValues.BINARY,
-        [segment],
-        series_instance_uid=highdicom.UID(),
-        series_number=int(source.get("SeriesNumber") or 0) + _SERIES,
-        sop_instance_uid=highdicom.UID(),
-        instance_number=1,
-        manufacturer="sectoraug",
-        manufacturer_model_name="sectoraug",
-        software_versions=__version__,
-        device_serial_number="0",
-        series_description="Ultrasound sector",
-    )
+    try:
+        seg = highdicom.seg.Segmentation(
+            [source],
+            mask.sector[None].astype(bool),
+            highdicom.seg.SegmentationTypeValues.BINARY,
+            [segment],
+            series_instance_uid=highdicom.UID(),
+            series_number=int(source.get("SeriesNumber") or 0) + _SERIES,
+            sop_instance_uid=highdicom.UID(),
+            instance_number=1,
+            manufacturer="sectoraug",
+            manufacturer_model_name="sectoraug",
+            software_versions=__version__,
+            device_serial_number="0",
+            series_description="Ultrasound sector",
+        )
+    except (ValueError, TypeError, AttributeError) as error:  # their words quote the header
+        raise LeftOut(f"a header that no SEG can be made of ({type(error).__name__})") from error
     seg.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0].ReferencedSOPClassUID = kind
     image = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
     image.ReferencedSOPClassUID = kind

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sectoraug.reading.dicom import read_header
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
 
 Box = tuple[int, int, int, int]
@@ -31,7 +30,7 @@ class Scanner(NamedTuple):
 
 def scanner_of(mask: ClipMask) -> Scanner:
     """The scanner and screen of a DICOM clip. Raises LeftOut for others."""
-    header = read_header(mask.dicom_clip)
+    header = mask.header
     names = [header.get(keyword) for keyword in ("Manufacturer", "ManufacturerModelName")]
     maker, model = (None if name is None else str(name).strip() for name in names)
     if any(sign in f"{maker}{model}" for sign in _OF_GRAMMAR):

@@ -14,7 +14,7 @@ from sectoraug.workbench.formats import coco, dicom_seg, nifti, rectangles, slic
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
 from sectoraug.workbench.jobs.kept import kept_masks
 from sectoraug.workbench.run.manifest import Entry, latest_by_clip, read_entries
-from sectoraug.workbench.run.out_folder import only_writer, whole_file, whole_new_file
+from sectoraug.workbench.run.out_folder import only_writer, whole_file, whole_lone_file
 from sectoraug.workbench.run.sources import is_unchanged
 
 
@@ -68,9 +68,15 @@ def chosen_masks(
     return Chosen(masks, left_out)
 
 
+def must_be_new(to: Path) -> None:
+    """Raise FileExistsError for what may hold masks that somebody has edited since."""
+    if to.exists() and not (to.is_dir() and all(path.name.startswith(".") for path in to.iterdir())):
+        raise FileExistsError(f"{to} is there already; expected a new name: choose another, or remove it.")
+
+
 def to_coco(masks: Sequence[ClipMask], file: Path, polygons: bool, progress: bool) -> Exported:
     """One COCO file."""
-    with whole_new_file(file) as part:
+    with whole_lone_file(file) as part:
         coco.write(track(masks, len(masks), "masks", progress), part, polygons)
     return Exported(file, len(masks))
 
@@ -107,10 +113,6 @@ def _to_folder(
     write: Callable[[ClipMask, Path], float | None],
     progress: bool,
 ) -> Exported:
-    if out.exists() and (not out.is_dir() or any(not path.name.startswith(".") for path in out.iterdir())):
-        raise FileExistsError(
-            f"{out} holds files, or is one; expected a new or an empty folder: choose another."
-        )
     done = Exported(out)
     with only_writer(out):
         for mask in track(masks, len(masks), "masks", progress):
@@ -133,7 +135,7 @@ def _to_rules(
 ) -> Exported:
     boxes: dict[rectangles.Scanner, rectangles.Box] = {}
     done = Exported(file)
-    with whole_new_file(file) as part:
+    with whole_lone_file(file) as part:
         for mask in track(masks, len(masks), "masks", progress):
             try:
                 scanner = rectangles.scanner_of(mask)

@@ -63,10 +63,8 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_new_file(file: Path) -> Iterator[Path]:
+def whole_lone_file(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`, its owner's only, and move it there when the block ends well."""
-    if file.exists():
-        raise FileExistsError(f"{file} exists; expected a new name: choose another, or remove it.")
     if not file.absolute().parent.is_dir():
         raise NotADirectoryError(f"{file.parent} is no folder; expected one that the file can be written to.")
     part = file.with_name(f".{secrets.token_hex(8)}.part")
