@@ -30,9 +30,9 @@ def clip_mask(
     return ClipMask(name, file, geometry, lambda: clip, drawn)
 
 
-sectors = arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=24), elements=st.integers(0, 1)).filter(
-    lambda sector: sector.any()
-)
+sectors = arrays(
+    np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=24), elements=st.integers(0, 1)
+).filter(lambda sector: sector.any())
 """(H, W) of 0/1 with a pixel inside: several pieces, holes and corners that touch."""
 
 

@@ -92,7 +92,7 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
 
 
 def _pixels(counts: str | bytes) -> int:
-    """The pixels that run lengths cover. Where they end early, pycocotools decodes what memory held before."""
+    """The pixels that run lengths cover; where they end early, pycocotools gives what memory held before."""
     runs: list[int] = []
     value = bits = 0
     for sign in counts.encode() if isinstance(counts, str) else counts:

@@ -1,7 +1,8 @@
-"""DICOM SEG through highdicom: one binary segment in one frame, which refers to every frame of its clip.
+"""DICOM SEG through highdicom: one binary segment in one frame, which refers to its whole clip.
 
 A clip has no frame of reference, and highdicom then takes stills only. The mask is static: it is made as if
-on a still, and what it refers to is then put right.
+on a still, and the kind of what it refers to is then put right. A reference that names no frames is to all of
+them (PS3.3, table 10-3); highdicom reads no other to several.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def write(mask: ClipMask, part: Path) -> None:
     source = mask.header
     if not all(source.get(keyword) for keyword in _NEEDED):
         raise LeftOut("without the UIDs of study, series or image")
-    n, kind = int(source.get("NumberOfFrames") or 1), source.SOPClassUID
+    kind = source.SOPClassUID
     segment = _segment(highdicom, mask.drawn)
     _as_still(source)
     try:
@@ -59,8 +60,6 @@ def write(mask: ClipMask, part: Path) -> None:
     image = seg.PerFrameFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence[0]
     image.ReferencedSOPClassUID = kind
     seg.PatientOrientation = source.get("PatientOrientation") or ""
-    if n > 1:
-        image.ReferencedFrameNumber = list(range(1, n + 1))
     content = BytesIO()
     seg.save_as(content)
     part.write_bytes(content.getvalue())

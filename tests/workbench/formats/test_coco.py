@@ -51,7 +51,9 @@ def test_the_polygon_of_a_fan_is_its_outline(fan: sa.SectorGeometry) -> None:
     x, y = x.ravel(), y.ravel()
     clear = ~near_the_edge(fan, np.stack([x, y], 1), 0.02)
     polygon = points.astype(np.float32).reshape(-1, 1, 2)
-    inside = [cv2.pointPolygonTest(polygon, (float(a), float(b)), False) > 0 for a, b in zip(x, y, strict=True)]
+    inside = [
+        cv2.pointPolygonTest(polygon, (float(a), float(b)), False) > 0 for a, b in zip(x, y, strict=True)
+    ]
     in_image = (x >= -0.5) & (x <= SIZE[1] - 0.5) & (y >= -0.5) & (y <= SIZE[0] - 0.5)
     assert np.array_equal(np.array(inside)[clear], (fan.holds(x, y) & in_image)[clear])
 
@@ -88,7 +90,9 @@ def test_a_mask_with_an_outline_has_few_points(tmp_path: Path) -> None:
 def file_of(folder: Path, *outlines: object, **image: object) -> Path:
     about = {
         "images": [{"id": 7, "file_name": NAME, "height": 8, "width": 9} | image],
-        "annotations": [{"id": k, "image_id": 7, "category_id": 2, "segmentation": o} for k, o in enumerate(outlines)],
+        "annotations": [
+            {"id": k, "image_id": 7, "category_id": 2, "segmentation": o} for k, o in enumerate(outlines)
+        ],
         "categories": [{"id": 2, "name": "cone"}],
     }
     (folder / "a.json").write_text(json.dumps(about))
@@ -129,7 +133,9 @@ def test_a_bad_annotation_is_one_sentence(tmp_path: Path, outlines: tuple[object
         coco.read(file_of(tmp_path, *outlines), NAME)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"images": [], "annotations": [{"image_id": 3}]}', '{"images": 3}'])
+@pytest.mark.parametrize(
+    "content", ["{", "[]", '{"images": [], "annotations": [{"image_id": 3}]}', '{"images": 3}']
+)
 def test_no_coco_file_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)
     with pytest.raises(ValueError, match=r"a\.json is no COCO file of instances; expected JSON"):

@@ -1,4 +1,4 @@
-"""SlicerUltrasound's JSON: our outline comes back as it was, theirs is drawn as their `create_mask` draws it."""
+"""SlicerUltrasound's JSON: our outline comes back as it was, theirs is drawn as `create_mask` draws it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ def drawn_by_slicer(keys: dict[str, Any]) -> np.ndarray:
         rows = slice(keys["rectangle_top"], keys["rectangle_bottom"] + 1)
         mask[rows, keys["rectangle_left"] : keys["rectangle_right"] + 1] = 1
         return mask
-    centre, (near, far) = (keys["center_cols_px"], keys["center_rows_px"]), sorted((keys["radius1"], keys["radius2"]))
+    centre, (near, far) = (
+        (keys["center_cols_px"], keys["center_rows_px"]),
+        sorted((keys["radius1"], keys["radius2"])),
+    )
     angles = sorted((keys["angle1"], keys["angle2"]))
     mask = cv2.ellipse(mask, centre, (far, far), 0.0, *angles, 1, -1)
     return cv2.circle(mask, centre, near, 0, -1)
@@ -79,7 +82,9 @@ def test_a_rectangle_is_theirs_bit_for_bit(rectangle: sa.SectorGeometry) -> None
         assert np.array_equal(slicer.read(file, NOWHERE), sector)
 
 
-@pytest.mark.parametrize("keys", [FAN, FAN | {"angle1": 70.4, "angle2": 141.7, "radius1": 0, "center_rows_px": -35}])
+@pytest.mark.parametrize(
+    "keys", [FAN, FAN | {"angle1": 70.4, "angle2": 141.7, "radius1": 0, "center_rows_px": -35}]
+)
 def test_their_fan_is_drawn_as_theirs(tmp_path: Path, keys: dict[str, Any]) -> None:
     for about in (keys, {"SOPInstanceUID": "1.2", "MaskConfig": keys}):
         (tmp_path / "a.json").write_text(json.dumps(about))
