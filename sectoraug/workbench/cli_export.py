@@ -43,6 +43,7 @@ def export(
     Files are called like clips, and for their owner only. Rectangles cannot follow a fan and blacken less
     than `apply`. Nothing here de-identifies.
     """
+    from sectoraug.workbench.formats.rectangles import SAID
     from sectoraug.workbench.jobs import exported as jobs
 
     ways: dict[str, tuple[Path | None, Callable[..., Exported]]] = {
@@ -71,6 +72,8 @@ def export(
             typer.echo(f"{n} of {of} clips not exported: {jobs.said(chosen.left_out)}.", err=True)
         for name, (to, way) in wanted.items():
             _say(name, way(chosen.masks, to, progress))
+        if deid is not None or ctp is not None:
+            typer.echo(SAID, err=True)
 
 
 def _say(name: str, done: Exported) -> None:

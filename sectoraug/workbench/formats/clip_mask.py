@@ -33,9 +33,9 @@ class ClipMask:
     """Where the clip is, unchanged; it may read the whole clip."""
     drawn: bool = False
 
-    @cached_property
+    @property
     def sector(self) -> NDArray[np.uint8]:
-        """(H, W), 1 inside."""
+        """(H, W), 1 inside; read at each call, as there may be thousands."""
         return np.asarray(read_sector(self.file) != 0, np.uint8)
 
     @cached_property

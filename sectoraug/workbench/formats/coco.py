@@ -23,9 +23,10 @@ def write(masks: Iterable[ClipMask], part: Path, polygons: bool = False) -> None
     rle = _rle()
     images, annotations = [], []
     for k, mask in enumerate(masks, 1):
-        height, width = mask.sector.shape
-        code = rle.encode(np.asfortranarray(mask.sector))
-        outline = polygons_of(mask) if polygons else None
+        sector = mask.sector
+        height, width = sector.shape
+        code = rle.encode(np.asfortranarray(sector))
+        outline = polygons_of(sector, mask.geometry) if polygons else None
         counted = {"size": [height, width], "counts": code["counts"].decode()}
         images.append({"id": k, "file_name": mask.name, "height": height, "width": width})
         annotations.append(

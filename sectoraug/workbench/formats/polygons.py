@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import sectoraug as sa
-from sectoraug.workbench.formats.clip_mask import ClipMask, overlap
+from sectoraug.workbench.formats.clip_mask import overlap
 
 _EXPLAINED = 0.98  # least overlap of a mask with what its outline draws
 _SAGITTA_PX = 0.005  # most that a chord may leave its arc
@@ -21,13 +21,15 @@ _SAGITTA_PX = 0.005  # most that a chord may leave its arc
 Points = NDArray[np.float64]
 
 
-def polygons_of(mask: ClipMask) -> list[list[float]] | None:
+def polygons_of(
+    sector: NDArray[np.uint8], geometry: sa.SectorGeometry | None = None
+) -> list[list[float]] | None:
     """x, y, x, y … of each piece; None for a mask with holes, which polygons cannot say."""
-    (height, width), geometry = mask.sector.shape, mask.geometry
+    height, width = sector.shape
     if geometry is None or geometry.opening_rad >= pi:
-        return edges_of(mask.sector)
-    if overlap(geometry.rasterise((height, width)), mask.sector) < _EXPLAINED:
-        return edges_of(mask.sector)
+        return edges_of(sector)
+    if overlap(geometry.rasterise((height, width)), sector) < _EXPLAINED:
+        return edges_of(sector)
     return [_flat(outline_of(geometry, (height, width)))]
 
 

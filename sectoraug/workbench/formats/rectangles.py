@@ -16,12 +16,14 @@ from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels; the last two are not inside."""
 _OF_GRAMMAR = '"{}\\\n\r#+|'
-_SAID = "Rectangles cannot follow a fan: text in the corners of the box stays, and so do names in headers."
+SAID = "Rectangles cannot follow a fan: text in the corners of the box stays, and so do names in headers."
+"""What stands in both files."""
 
 
 class Scanner(NamedTuple):
     """What a rule can tell scanners by."""
 
+    modality: str | None
     manufacturer: str | None
     model: str | None
     rows: int
@@ -31,16 +33,17 @@ class Scanner(NamedTuple):
 def scanner_of(mask: ClipMask) -> Scanner:
     """The scanner and screen of a DICOM clip. Raises LeftOut for others."""
     header = mask.header
-    names = [header.get(keyword) for keyword in ("Manufacturer", "ManufacturerModelName")]
-    maker, model = (None if name is None else str(name).strip() for name in names)
-    if any(sign in f"{maker}{model}" for sign in _OF_GRAMMAR):
+    names = [header.get(keyword) for keyword in ("Modality", "Manufacturer", "ManufacturerModelName")]
+    modality, maker, model = (None if name is None else str(name).strip() for name in names)
+    if any(sign in f"{modality}{maker}{model}" for sign in _OF_GRAMMAR):
         raise LeftOut("a scanner's name that no rule can hold")
-    return Scanner(maker, model, int(header.Rows), int(header.Columns))
+    return Scanner(modality, maker, model, int(header.Rows), int(header.Columns))
 
 
 def joined_box(box: Box | None, mask: ClipMask) -> Box:
     """The smallest box around a box and a mask."""
-    rows, columns = np.flatnonzero(mask.sector.any(1)), np.flatnonzero(mask.sector.any(0))
+    sector = mask.sector
+    rows, columns = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
     own = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     if box is None:
         return own
@@ -49,11 +52,12 @@ def joined_box(box: Box | None, mask: ClipMask) -> Box:
 
 def write_deid(boxes: Mapping[Scanner, Box], part: Path) -> None:
     """A recipe whose graylist blanks all but the box."""
-    lines = ["FORMAT dicom", "", f"# {_SAID}", "%filter graylist", ""]
+    lines = ["FORMAT dicom", "", f"# {SAID}", "%filter graylist", ""]
     for n, (scanner, box) in enumerate(boxes.items(), 1):
         lines += [
             f"LABEL Ultrasound screen {n}",
-            f"  {_deid_filter('Manufacturer', scanner.manufacturer)}",
+            f"  {_deid_filter('Modality', scanner.modality)}",
+            f"  + {_deid_filter('Manufacturer', scanner.manufacturer)}",
             f"  + {_deid_filter('ManufacturerModelName', scanner.model)}",
             f"  + equals Rows {scanner.rows}",
             f"  + equals Columns {scanner.columns}",
@@ -66,7 +70,7 @@ def write_deid(boxes: Mapping[Scanner, Box], part: Path) -> None:
 
 def write_ctp(boxes: Mapping[Scanner, Box], part: Path) -> None:
     """A script for CTP's DicomPixelAnonymizer, whose regions hold both of their ends."""
-    said = _SAID.replace("(", "").replace(")", "")
+    said = SAID.replace("(", "").replace(")", "")
     lines = [said, "CTP passes by what is compressed in another way than JPEG baseline.", ""]
     for n, (scanner, (left, top, right, bottom)) in enumerate(boxes.items(), 1):
         height, width = scanner.rows, scanner.columns
@@ -79,7 +83,8 @@ def write_ctp(boxes: Mapping[Scanner, Box], part: Path) -> None:
         regions = " ".join(f"({x},{y},{w - 1},{h - 1})" for x, y, w, h in sides if w and h)
         lines += [
             f"Ultrasound screen {n}",
-            f'  {{ Modality.equals("US") * Manufacturer.equals("{scanner.manufacturer or ""}") *',
+            f'  {{ Modality.equals("{scanner.modality or ""}") *',
+            f'    Manufacturer.equals("{scanner.manufacturer or ""}") *',
             f'    ManufacturerModelName.equals("{scanner.model or ""}") *',
             f'    Rows.equals("{height}") * Columns.equals("{width}") }}',
             f"  {regions}",

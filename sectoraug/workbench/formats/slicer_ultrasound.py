@@ -27,10 +27,11 @@ _RECTANGLE = ("rectangle_left", "rectangle_top", "rectangle_right", "rectangle_b
 
 def write(mask: ClipMask, part: Path) -> float:
     """Write a fan or rectangle; return its overlap with the mask, 0..1. Raises LeftOut for other shapes."""
-    height, width = mask.sector.shape
-    geometry = mask.geometry or sa.fit_outline(mask.sector)
+    sector = mask.sector
+    height, width = sector.shape
+    geometry = mask.geometry or sa.fit_outline(sector)
     keys = keys_of(geometry)
-    common = overlap(_drawn(keys, (height, width)), mask.sector)
+    common = overlap(_drawn(keys, (height, width)), sector)
     if common < LEAST_OVERLAP:
         raise LeftOut("neither a fan nor a rectangle")
     about = {

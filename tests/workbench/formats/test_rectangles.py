@@ -40,7 +40,7 @@ def blackened_by_ctp(script: str, scanner: rectangles.Scanner) -> np.ndarray | N
     for signature, regions in re.findall(r"\{([^}]*)\}([^{]*)", script):
         asked = dict(re.findall(r'(\w+)\.equals\("([^"]*)"\)', signature))
         own = {
-            "Modality": "US",
+            "Modality": scanner.modality or "",
             "Manufacturer": scanner.manufacturer or "",
             "ManufacturerModelName": scanner.model or "",
             "Rows": str(scanner.rows),
