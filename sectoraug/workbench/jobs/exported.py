@@ -74,34 +74,34 @@ def must_be_new(to: Path) -> None:
         raise FileExistsError(f"{to} is there already; expected a new name: choose another, or remove it.")
 
 
-def to_coco(masks: Sequence[ClipMask], file: Path, polygons: bool, progress: bool) -> Exported:
+def to_coco(masks: Sequence[ClipMask], file: Path, progress: bool = True, polygons: bool = False) -> Exported:
     """One COCO file."""
     with whole_lone_file(file) as part:
         coco.write(track(masks, len(masks), "masks", progress), part, polygons)
     return Exported(file, len(masks))
 
 
-def to_nifti(masks: Sequence[ClipMask], out: Path, progress: bool) -> Exported:
+def to_nifti(masks: Sequence[ClipMask], out: Path, progress: bool = True) -> Exported:
     """A folder of NIfTI masks."""
     return _to_folder(masks, out, nifti.SUFFIX, nifti.write, progress)
 
 
-def to_slicer_ultrasound(masks: Sequence[ClipMask], out: Path, progress: bool) -> Exported:
+def to_slicer_ultrasound(masks: Sequence[ClipMask], out: Path, progress: bool = True) -> Exported:
     """A folder of SlicerUltrasound's JSON."""
     return _to_folder(masks, out, slicer_ultrasound.SUFFIX, slicer_ultrasound.write, progress)
 
 
-def to_dicom_seg(masks: Sequence[ClipMask], out: Path, progress: bool) -> Exported:
+def to_dicom_seg(masks: Sequence[ClipMask], out: Path, progress: bool = True) -> Exported:
     """A folder of DICOM SEG."""
     return _to_folder(masks, out, dicom_seg.SUFFIX, dicom_seg.write, progress)
 
 
-def to_deid(masks: Sequence[ClipMask], file: Path, progress: bool) -> Exported:
+def to_deid(masks: Sequence[ClipMask], file: Path, progress: bool = True) -> Exported:
     """A recipe for deid."""
     return _to_rules(masks, file, rectangles.write_deid, progress)
 
 
-def to_ctp(masks: Sequence[ClipMask], file: Path, progress: bool) -> Exported:
+def to_ctp(masks: Sequence[ClipMask], file: Path, progress: bool = True) -> Exported:
     """A script for CTP's DicomPixelAnonymizer."""
     return _to_rules(masks, file, rectangles.write_ctp, progress)
 

@@ -179,7 +179,7 @@ def test_a_library_that_is_missing_is_one_sentence(
     masks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for library, extra, to in (
-        ("pycocotools", "coco", lambda found, name: exported.to_coco(found, name, False, False)),
+        ("pycocotools", "coco", lambda found, name: exported.to_coco(found, name, False)),
         ("highdicom", "seg", lambda found, name: exported.to_dicom_seg(found, name, False)),
         ("nibabel", "nifti", lambda found, name: exported.to_nifti(found, name, False)),
     ):
