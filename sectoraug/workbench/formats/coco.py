@@ -15,6 +15,7 @@ from sectoraug.workbench.formats.clip_mask import ClipMask
 from sectoraug.workbench.formats.polygons import polygons_of
 
 CATEGORY = "sector"
+_FARTHEST = 10  # of an image's longer side, from its corner
 _STILLS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
@@ -77,6 +78,8 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
     try:
         height, width = int(image["height"]), int(image["width"])
         if isinstance(outline, list):
+            if not (np.abs(np.concatenate(outline)) <= _FARTHEST * max(height, width)).all():
+                raise ValueError("far outside, which pycocotools does not survive")
             code = rle.merge(rle.frPyObjects(outline, height, width))
         elif isinstance(outline["counts"], list):
             code = rle.frPyObjects(outline, *outline["size"])
@@ -105,7 +108,7 @@ def _pixels(counts: str | bytes) -> int:
             value -= 1 << bits
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = bits = 0
-    return sum(runs)
+    return sum(runs) if min(runs, default=0) >= 0 else -1
 
 
 def is_coco(about: Any) -> bool:
@@ -125,7 +128,9 @@ def _images(path: Path, changed: int) -> dict[str, tuple[dict[str, Any], list[di
             if not ours or each["category_id"] in ours:
                 images[each["image_id"]][1].append(each)
         found = {image["file_name"]: (image, outlines) for image, outlines in images.values()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if not all(isinstance(name, str) for name in found):
+            raise TypeError
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no COCO file of instances; expected JSON with images, annotations and their ids: "
             "export it again."

@@ -61,7 +61,7 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
             sector = geometry.rasterise(size).astype(np.uint8)
         else:
             sector = _drawn(keys, size)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(
             f"{path} is no mask of SlicerUltrasound; expected its JSON with mask_type fan or rectangle, "
             "their numbers and the image's size: save the mask there again."

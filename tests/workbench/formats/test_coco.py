@@ -123,7 +123,10 @@ def test_files_of_other_tools(tmp_path: Path) -> None:
         (({"size": [8, 9], "counts": [5, 3]},), "annotation that cannot be read"),
         (({"size": [8, 9], "counts": "53"},), "annotation that cannot be read"),
         (({"size": [8, 9], "counts": "no run lengths"},), "annotation that cannot be read"),
+        (({"size": [8, 9], "counts": "54o3"},), "annotation that cannot be read"),
         (([[1.0, 2.0]],), "annotation that cannot be read"),
+        (([[1.0, 1.0, 1e12, 1.0, 5.0, 4.0]],), "annotation that cannot be read"),
+        (([[1.0, 1.0, float("nan"), 1.0, 5.0, 4.0]],), "annotation that cannot be read"),
         ((None,), "annotation that cannot be read"),
         (([],), "annotation that cannot be read"),
     ],
@@ -134,7 +137,15 @@ def test_a_bad_annotation_is_one_sentence(tmp_path: Path, outlines: tuple[object
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", '{"images": [], "annotations": [{"image_id": 3}]}', '{"images": 3}']
+    "content",
+    [
+        "{",
+        "[" * 100_000,
+        '{"images": [{"id": 1, "file_name": 3}], "annotations": []}',
+        "[]",
+        '{"images": [], "annotations": [{"image_id": 3}]}',
+        '{"images": 3}',
+    ],
 )
 def test_no_coco_file_is_one_sentence(tmp_path: Path, content: str) -> None:
     (tmp_path / "a.json").write_text(content)

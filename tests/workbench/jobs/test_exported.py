@@ -138,6 +138,15 @@ def test_clips_that_moved_are_found_and_those_that_changed_are_not(
     assert not (tmp_path / "deid").exists()
 
 
+def test_clips_in_parts_are_counted(masks: Path, tmp_path: Path) -> None:
+    found = [entry for entry in entries(masks) if entry["file"]]
+    (tmp_path / "masks").symlink_to(masks / "masks")
+    parts = [found[0] | {"part": [k, 2], "spans": [[4 * k - 4, 4 * k - 1]]} for k in (1, 2)]
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(e) + "\n" for e in [*parts, *found[1:]]))
+    assert chosen(tmp_path).left_out == {"in parts, with several masks": 1}
+    assert len(chosen(tmp_path).masks) == N_MASKS - 1
+
+
 def test_two_clips_of_one_name_are_one_sentence(clips: Path, tmp_path: Path) -> None:
     for k in range(2):
         (tmp_path / str(k)).mkdir()
