@@ -13,6 +13,7 @@ except ImportError:
     sys.exit('The command needs typer: pip install "sectoraug[workbench]".')
 
 from sectoraug.workbench.cli_audit import audit
+from sectoraug.workbench.cli_export import export
 from sectoraug.workbench.cli_options import Inputs, Masks, Reviewed, RunOptions, Selection, with_options
 from sectoraug.workbench.cli_parts import one_sentence, run_job, sources_of
 
@@ -34,7 +35,7 @@ def masks(
         Path | None,
         typer.Option(
             help="Folder of masks that you drew, taken before any that is found: patient/view.png for "
-            "patient/view.dcm."
+            "patient/view.dcm; PNG, NIfTI, DICOM SEG, SlicerUltrasound's JSON. Or a COCO file."
         ),
     ] = None,
     parts: Annotated[
@@ -61,7 +62,7 @@ def masks(
     from sectoraug import checks
     from sectoraug.reading.clips import MISCOUNTED
     from sectoraug.workbench.jobs.masks import PARTS, FindSector
-    from sectoraug.workbench.run.sources import with_drawn
+    from sectoraug.workbench.run.drawn import with_drawn
 
     with one_sentence():
         checks.choice(parts, PARTS, "--parts")
@@ -71,8 +72,8 @@ def masks(
     if drawn is not None:
         with one_sentence():
             sources, unused = with_drawn(sources, drawn)
-        if unused:
-            typer.echo(f"{unused} masks in {drawn} have no clip here; expected names like clips'.", err=True)
+        for sentence in unused:
+            typer.echo(sentence, err=True)
     job = FindSector(str(out.absolute()), parts, miscounted)
     raise typer.Exit(run_job("masks", job, sources, others, out, options).exit_code)
 
@@ -188,6 +189,7 @@ def review(
         page.run()
 
 
+app.command()(export)
 app.command()(audit)
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import re
 import tempfile
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import albumentations as A
+import nibabel
 import numpy as np
 import torch
 from pydicom import examples
@@ -21,6 +23,7 @@ from torchvision import tv_tensors
 import sectoraug as sa
 import sectoraug.plugins.monai
 import sectoraug.plugins.torchvision
+from sectoraug.workbench.formats.drawn import read_drawn
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-input.md"
 
@@ -103,6 +106,23 @@ def cut_clip() -> Any:
         np.savez(path, frames=np.zeros((9, 8, 8), np.uint8))
         path.write_bytes(path.read_bytes()[:300])
         return sa.read_clip(path)
+
+
+def read_mask(ending: str, write: Callable[[Path], Any], name: str = "") -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f"view{ending}")
+        write(path)
+        return read_drawn(path, name, Path("view.avi"))
+
+
+def coco_of(n: int) -> Callable[[Path], Any]:
+    image = {"id": 1, "file_name": "view.avi", "height": 8, "width": 8}
+    about = {"images": [image], "annotations": [{"image_id": 1, "segmentation": []}] * n}
+    return lambda path: path.write_text(json.dumps(about))
+
+
+def nifti_of(pixels: Any) -> Callable[[Path], Any]:
+    return lambda path: nibabel.save(nibabel.Nifti1Image(pixels, np.eye(4)), path)
 
 
 UNLIKE = {"base": [0.9, 0.8, 0.9], "refined": [0.9, 0.8]}
@@ -229,6 +249,34 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("no ultrasound", lambda: sa.read_clip(examples.get_path("ct")), ValueError),
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
+    (
+        "masks --drawn: COCO with two annotations of a clip",
+        lambda: read_mask(".json", coco_of(2), "view.avi"),
+        ValueError,
+    ),
+    (
+        "masks --drawn: COCO without an outline",
+        lambda: read_mask(".json", coco_of(1), "view.avi"),
+        ValueError,
+    ),
+    (
+        "masks --drawn: JSON of another tool",
+        lambda: read_mask(".json", lambda p: p.write_text("{}")),
+        ValueError,
+    ),
+    ("masks --drawn: NIfTI of two labels", lambda: read_mask(".nii", nifti_of(SECTOR + IMAGE)), ValueError),
+    (
+        "masks --drawn: NIfTI that changes over time",
+        lambda: read_mask(
+            ".nii", nifti_of(np.stack([SECTOR, SECTOR.T + SECTOR > 1, SECTOR[::-1] * 0], 2).astype(np.uint8))
+        ),
+        ValueError,
+    ),
+    (
+        "masks --drawn: DICOM that is no SEG",
+        lambda: read_mask(".dcm", lambda p: p.write_bytes(Path(examples.get_path("ct")).read_bytes())),
+        ValueError,
+    ),
     ("audit: one label only", lambda: ask([1, 1]), ValueError),
     ("audit: a label in one group only", lambda: ask([0, 1], groups=["a", "b"]), ValueError),
     (

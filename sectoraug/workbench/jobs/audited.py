@@ -17,9 +17,10 @@ import sectoraug as sa
 from sectoraug.reading.images import stills_of
 from sectoraug.reading.stills import read_sector
 from sectoraug.workbench.jobs.kept import kept_masks
+from sectoraug.workbench.run.drawn import with_drawn
 from sectoraug.workbench.run.manifest import NAME as MANIFEST
 from sectoraug.workbench.run.out_folder import only_writer, whole_file
-from sectoraug.workbench.run.sources import Source, sha256_of, with_drawn
+from sectoraug.workbench.run.sources import Source, sha256_of
 
 _THUMBNAIL_PX = 160
 
@@ -187,7 +188,7 @@ def _with_sectors(sources: Sequence[Source], masks: Path, quality_at_least: floa
     if (masks / MANIFEST).exists():
         kept = kept_masks(masks, quality_at_least)
         return [kept.get(sha256_of(Path(source.path))) for source in sources]
-    drawn, _ = with_drawn(sources, masks)
+    drawn, _ = with_drawn(sources, masks, (".png",))
     return [None if source.drawn is None else Path(source.drawn) for source in drawn]
 
 

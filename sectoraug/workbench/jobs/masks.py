@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 import sectoraug as sa
 from sectoraug.reading.clips import open_clip
 from sectoraug.reading.regions import Region, read_regions
-from sectoraug.reading.stills import read_sector
 from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import joined
 from sectoraug.sectors.finder import sector_of_group, with_figures
 from sectoraug.sectors.parts import Group, groups_of_clip
+from sectoraug.workbench.formats.drawn import read_drawn
 from sectoraug.workbench.run.manifest import Entry
 from sectoraug.workbench.run.out_folder import whole_file
 from sectoraug.workbench.run.sources import Source
@@ -46,7 +46,8 @@ class FindSector:
         counted = _Counted(frames)
         found: list[_Found]
         if drawn is not None:
-            found = [(None, _drawn_sector(drawn, counted))]
+            mask = read_drawn(drawn, source.drawn_as if source.drawn else "", Path(source.path))
+            found = [(None, _drawn_sector(mask, counted))]
         else:
             regions = read_regions(source.path)
             if self.parts == "one":
@@ -105,8 +106,7 @@ def _written(folder: Path, name: str, entry: Entry, found: sa.SectorEstimate, co
     )
 
 
-def _drawn_sector(path: Path, frames: Iterable[NDArray[np.uint8]]) -> sa.SectorEstimate:
-    sector = read_sector(path)
+def _drawn_sector(sector: NDArray[np.uint8], frames: Iterable[NDArray[np.uint8]]) -> sa.SectorEstimate:
     drawn = sa.SectorEstimate(sector.astype(bool), None, 1.0, "drawn by hand")
     return with_figures(drawn, clip_statistics(_of_size(frames, sector.shape)))
 

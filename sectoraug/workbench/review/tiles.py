@@ -15,7 +15,7 @@ import sectoraug as sa
 from sectoraug.reading.stills import read_sector
 from sectoraug.workbench.review.journal import mask_digest
 from sectoraug.workbench.run.manifest import Entry, latest_by_clip
-from sectoraug.workbench.run.sources import sha256_of, visit_of
+from sectoraug.workbench.run.sources import is_unchanged
 
 CELL = (168, 224)
 """Height and width of a picture's cell in a sprite, pixels."""
@@ -89,7 +89,7 @@ def tile_of(mask: Mask) -> Tile:
     if not places:
         return Tile(None, "The clip is gone.", contours)
     try:
-        path = next((place for place in places if _is_that_of(place, mask.entry)), None)
+        path = next((p for p in places if is_unchanged(p, mask.entry.visit, mask.entry.sha256)), None)
         if path is None:
             return Tile(None, "The clip has changed since.", contours)
         frame = _middle(sa.iter_clip(path, miscounted="keep"), mask.entry.covered)
@@ -173,10 +173,6 @@ def _bgr(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _middle(frames: Iterator[NDArray[np.uint8]], covered: list[int]) -> NDArray[np.uint8]:
     index = covered[min(len(covered) // 2, _LAST_FRAME)]
     return next(islice(frames, index, None))
-
-
-def _is_that_of(path: Path, entry: Entry) -> bool:
-    return visit_of(path) == entry.visit or sha256_of(path) == entry.sha256
 
 
 def _contours(sector: NDArray[np.uint8]) -> Contours:

@@ -62,6 +62,21 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+@contextmanager
+def whole_lone_file(file: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `file`, its owner's only, and move it there when the block ends well."""
+    if not file.absolute().parent.is_dir():
+        raise NotADirectoryError(f"{file.parent} is no folder; expected one that the file can be written to.")
+    part = file.with_name(f".{secrets.token_hex(8)}.part")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        yield part
+        _sync(part)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _sync(path: Path) -> None:
     # A crash of the machine must not leave a manifest line whose file is empty.
     file = os.open(path, os.O_RDWR)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sectoraug.reading.clips import family_of
@@ -23,7 +23,9 @@ class Source:
     visit: str
     """Changes with the path, the size and the time of change."""
     drawn: str | None = None
-    """Absolute path of a mask that a person drew for it."""
+    """Absolute path of a mask that a person drew for it, or of a COCO file of many."""
+    drawn_as: str = ""
+    """What the mask is called in a COCO file."""
 
 
 def find_sources(
@@ -51,34 +53,6 @@ def find_sources(
             else:
                 others += 1
     return list(sources.values()), others
-
-
-def with_drawn(sources: Iterable[Source], folder: Path) -> tuple[list[Source], int]:
-    """The same clips with the masks that a person drew for them, and the number of masks of no clip.
-
-    The mask of a clip `a/b.dcm` is `folder/a/b.dcm.png`, or `folder/a/b.png`. Raises ValueError for one that
-    is named like several clips.
-    """
-    if not folder.is_dir():
-        raise NotADirectoryError(
-            f"{folder} is no folder; expected one of drawn masks, named like their clips: patient/view.png."
-        )
-    masks = {path.absolute() for path in folder.rglob("*.png")}
-    found, taken = [], set()
-    for source in sources:
-        named = folder.absolute() / source.name
-        names = (named.with_name(f"{named.name}.png"), named.with_suffix(".png"))
-        drawn = next((name for name in names if name.is_file()), None)
-        if drawn in taken:
-            raise ValueError(
-                f"{drawn} is named like {source.name} and like another clip; expected one clip a mask: add "
-                ".png to the clip's whole name, and give inputs with equal names one by one."
-            )
-        if drawn is not None:
-            taken.add(drawn)
-            source = replace(source, drawn=str(drawn))
-        found.append(source)
-    return found, len(masks - taken)
 
 
 def sha256_of(path: Path) -> str:
@@ -117,3 +91,8 @@ def visit_of(path: Path) -> str:
         about = file.stat()
         parts.append(f"{file.name}\0{about.st_size}\0{about.st_mtime_ns}")
     return hashlib.sha256("\0".join(parts).encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def is_unchanged(path: Path, visit: str, sha256: str | None) -> bool:
+    """Whether a clip is the one of that visit, or of those bytes."""
+    return visit_of(path) == visit or sha256_of(path) == sha256
