@@ -1,6 +1,6 @@
 """Do some methods only need more steps? The linear probe against the length of pretraining.
 
-    python examples/ssl/epochs.py                      # phantom; BYOL and MoCo up to 96 epochs, three seeds
+    python examples/ssl/epochs.py                      # phantom; BYOL and MoCo up to 72 epochs, three seeds
 
 It goes on where it was stopped, and writes epochs.md and epochs.json into --out.
 """
@@ -26,7 +26,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--methods", nargs="+", choices=tuple(SELF_SUPERVISED), default=["byol", "moco"])
-    parser.add_argument("--lengths", type=int, nargs="+", default=[6, 24, 96], help="epochs")
+    parser.add_argument("--lengths", type=int, nargs="+", default=[6, 24, 72], help="epochs")
     parser.add_argument("--backmix", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")

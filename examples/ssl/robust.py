@@ -89,9 +89,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--methods", nargs="+", choices=tuple(SELF_SUPERVISED), default=["simclr", "vicreg", "barlow"]
-    )
+    parser.add_argument("--methods", nargs="+", choices=tuple(SELF_SUPERVISED), default=["simclr", "vicreg"])
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(8)))
     parser.add_argument("--labelled", type=int, default=1600, help="labelled training images of the phantom")
     add_arguments(parser)
