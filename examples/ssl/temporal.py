@@ -68,7 +68,6 @@ def learn(
     arguments: argparse.Namespace,
     seed: int,
     epochs: int,
-    lr: float,
     checkpoint: Path,
 ) -> list[dict[str, float]]:
     """Train on a pretext task, or on the labels; the log has loss and accuracy of each epoch."""
@@ -84,7 +83,7 @@ def learn(
             if len(rows) < 2:
                 continue
             for group in optimizer.param_groups:
-                group["lr"] = lr * rate((epoch + (k + 0.5) / len(batches)) / epochs)
+                group["lr"] = arguments.lr * rate((epoch + (k + 0.5) / len(batches)) / epochs)
             shown, answers = posed(task, frames[rows], arguments.length, labels[rows])
             # On some CPUs oneDNN's bfloat16 gradients of 3D convolutions come out NaN.
             with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
@@ -136,8 +135,8 @@ def downstream(
         tuned = deepcopy(network)
         tuned.fc = nn.Linear(tuned.fc.in_features, n_classes).to(device_of_choice())
         kept = checkpoint.with_name(f"{checkpoint.stem}-fold{fold}.pt")
-        steps = arguments.tune_epochs, arguments.tune_lr
-        learn(tuned, "supervised", select(clips, ~held), arguments, seed, *steps, kept)
+        few = np.random.default_rng([seed, fold]).permutation(np.flatnonzero(~held))[: arguments.tune_clips]
+        learn(tuned, "supervised", select(clips, few), arguments, seed, arguments.tune_epochs, kept)
         tuned.eval()
         test = select(clips, held)
         told = over_clips(test, arguments.length, lambda clip, net=tuned: int(net(clip).argmax()))
@@ -170,8 +169,7 @@ def result_of(
     found: dict[str, Any] = {"log": [], "solved": []}
     checkpoint = arguments.out / "checkpoints" / f"temporal-{task}-seed{seed}.pt"
     if task != "random":
-        steps = arguments.epochs, arguments.lr
-        found["log"] = learn(network, task, unlabelled, arguments, seed, *steps, checkpoint)
+        found["log"] = learn(network, task, unlabelled, arguments, seed, arguments.epochs, checkpoint)
     if task in CHOICES:
         found["solved"] = right_answers(network, task, labelled, arguments)
     found.update(downstream(network, labelled, arguments, seed, checkpoint))
@@ -194,10 +192,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--length", type=int, default=16, help="frames the network sees, a multiple of 4")
     parser.add_argument("--epochs", type=int, help="of pretraining")
     parser.add_argument("--tune-epochs", type=int)
+    parser.add_argument("--tune-clips", type=int, help="of a fold, the most to fine-tune on; all if left out")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--optimizer", choices=("adamw", "sgd"))
     parser.add_argument("--lr", type=float, help="the highest of the cycle")
-    parser.add_argument("--tune-lr", type=float)
     parser.add_argument("--data-seed", type=int, default=3000, help="of the phantom's clips, plus the seed")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "ssl_temporal")
     full = parser.parse_args().full
@@ -206,11 +204,11 @@ def parse() -> argparse.Namespace:
         size=112 if full else 32,
         n_clips=3000 if full else 750,
         frames=48,
-        epochs=50 if full else 12,
-        tune_epochs=20 if full else 12,
+        epochs=50 if full else 10,
+        tune_epochs=20 if full else 30,
+        tune_clips=None if full else 32,
         optimizer="sgd" if full else "adamw",
         lr=0.01 if full else 0.003,
-        tune_lr=0.01 if full else 0.001,
     )
     arguments = parser.parse_args()
     kept = {key: value for key, value in vars(arguments).items() if key not in ("out", "tasks", "seeds")}
