@@ -83,24 +83,29 @@ def model_table(results: Results) -> str:
     return table(["model", "F1", "precision", "paper", "silhouette", "D_C", "D_U", "paper"], rows)
 
 
-def differences(results: Results, score: str, pairs: list[tuple[str, str]]) -> str:
-    """Paired by seed, p by `sa.compare_runs`, Holm's correction over the pairs."""
-    runs = {name: [SCORES[score](run) for run in found] for name, found in results.items()}
+def paired(
+    results: Results, score: str, base: str, others: list[str]
+) -> list[tuple[np.ndarray, float, float]]:
+    """Of each other model the gains over `base` by seed, p by `sa.compare_runs`, and p after Holm."""
+    runs = {name: np.array([SCORES[score](run) for run in results[name]]) for name in (base, *others)}
     p_values = [
-        sa.compare_runs({a: runs[a], b: runs[b]}, paired=True).p_value[a, b] if runs[a] != runs[b] else 1.0
-        for a, b in pairs
+        sa.compare_runs({base: runs[base], name: runs[name]}, paired=True).p_value[base, name]
+        for name in others
     ]
-    digits = 1 if score in ("F1", "precision") else 3
+    gains = [runs[name] - runs[base] for name in others]
+    return list(zip(gains, p_values, holm(p_values), strict=True))
+
+
+def gain_table(results: Results, tasks: list[str]) -> str:
+    """Tasks that were learned against random initialisation."""
     rows = []
-    for (a, b), p, corrected in zip(pairs, p_values, holm(p_values), strict=True):
-        gains = np.subtract(runs[b], runs[a])
-        each = " / ".join(f"{gain:+.{digits}f}" for gain in gains)
-        cells = [f"{b} - {a}", each, f"{gains.mean():+.{digits}f}", f"{p:.3f}", f"{corrected:.3f}"]
-        if score == "F1":
-            cells.append(over_patients(results[a], results[b]))
-        rows.append(cells)
-    titles = [score, "each seed", "mean", "p", "Holm"]
-    return table([*titles, "accuracy, 95% over patients"] if score == "F1" else titles, rows)
+    for score in ("F1", "precision"):
+        for task, (gains, p, corrected) in zip(tasks, paired(results, score, "random", tasks), strict=True):
+            each = " / ".join(f"{gain:+.1f}" for gain in gains)
+            rows.append([f"{task}, {score}", each, f"{gains.mean():+.1f}", f"{p:.3f}", f"{corrected:.3f}"])
+    for task in tasks:
+        rows.append([f"{task}, accuracy", "", over_patients(results["random"], results[task]), "", ""])
+    return table(["gain", "each seed", "mean (95% interval over patients)", "p", "after Holm"], rows)
 
 
 def over_patients(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> str:
@@ -111,11 +116,29 @@ def over_patients(a: list[dict[str, Any]], b: list[dict[str, Any]]) -> str:
     return f"{found.mean:+.1f} ({found.low:+.1f} to {found.high:+.1f})"
 
 
-def places(results: Results, score: str) -> str:
-    """The models from best to worst, each seed for itself."""
-    n_seeds = min(map(len, results.values()))
-    orders = [sorted(results, key=lambda t, k=k: -SCORES[score](results[t][k])) for k in range(n_seeds)]
-    return f"- {score}, best first: " + "; ".join(", ".join(order) for order in orders) + "."
+def mark(results: Results, score: str, first: str, others: list[str], sign: int) -> str:
+    """Is `first` beyond all others, above (sign 1) or below (-1): in every seed, or is the contrary shown?"""
+    found = paired(results, score, first, others)
+    beyond = (np.array([-sign * gains for gains, _, _ in found]) > 0).all(0)
+    contrary = [p for gains, _, p in found if sign * gains.mean() > 0]
+    verdict = "met" if beyond.all() else "refuted" if min(contrary, default=1.0) < 0.05 else "undecided"
+    shown = f", p {min(contrary):.2f}" if contrary and not beyond.all() else ""
+    return f"{verdict} ({beyond.sum()} of {len(beyond)}{shown})"
+
+
+def claim_table(results: Results, tasks: list[str]) -> str:
+    """The paper's orders of models; the number of seeds that show each, and the least p of the contrary."""
+    both, rows = ["random", "supervised"], []
+    claims = [
+        ("random is worst", "random", ["supervised", *tasks], -1),
+        ("supervised is best", "supervised", ["random", *tasks], 1),
+        ("sorting is best of the tasks", "sorting", [task for task in tasks if task != "sorting"], 1),
+    ]
+    for claim, first, others, sign in claims:
+        if first in (*both, *tasks) and others:
+            marks = [mark(results, score, first, others, sign) for score in SCORES]
+            rows.append([claim, *marks])
+    return table(["claim", *SCORES], rows)
 
 
 def correlations(results: Results) -> str:
@@ -131,23 +154,14 @@ def correlations(results: Results) -> str:
 
 
 def report(results: Results) -> str:
-    several = min(map(len, results.values())) > 1
-    told = learned(results)
-    parts = ["## Pretext tasks, percent\n", pretext_table(results)]
-    parts += [
-        "## Downstream, percent, and clustering; ± standard deviation over seeds\n",
-        model_table(results),
-    ]
-    if several and "random" in results and told:
-        pairs = [("random", task) for task in told]
-        parts += ["## Against random initialisation: tasks that were learned\n"]
-        parts += [differences(results, score, pairs) for score in SCORES]
-    if several and {"random", "supervised"} < set(results) and told:
-        pairs = [(task, "supervised") for task in told]
-        parts += ["## The upper bound\n"]
-        parts += [differences(results, score, pairs) for score in ("F1", "uniqueness", "silhouette")]
+    tasks = learned(results)
+    parts = ["## Pretext tasks, percent", pretext_table(results)]
+    parts += ["## Downstream, percent, and clustering; ± standard deviation over seeds", model_table(results)]
+    if min(map(len, results.values())) > 1 and {"random", "supervised"} < set(results) and tasks:
+        parts += ["## Learned tasks against random initialisation", gain_table(results, tasks)]
+        parts += ["## Claims", claim_table(results, tasks)]
     if len(results) > 3:
-        parts += ["## Ranks\n", *(places(results, score) for score in SCORES), correlations(results)]
+        parts += ["## Does clustering tell F1?", correlations(results)]
     minutes = sum(run["seconds"] for runs in results.values() for run in runs) / 60
     parts.append(f"Trained and scored in {minutes:.0f} minutes of processor time.")
     return "\n".join(parts)

@@ -123,6 +123,22 @@ def test_holm_is_statsmodels(ssl: Any) -> None:
         np.testing.assert_allclose(ssl.temporal_report.holm(p_values), expected)
 
 
+@pytest.mark.parametrize(
+    ("scores", "verdict"),
+    [
+        ([0.1, 0.2, 0.3], "met (3 of 3)"),
+        ([0.1, 0.9, 0.3], "undecided (2 of 3"),
+        ([0.9, 0.92, 0.93], "refuted (0 of 3"),
+    ],
+)
+def test_a_claim_is_met_refuted_or_undecided(ssl: Any, scores: list[float], verdict: str) -> None:
+    runs = {"random": scores, "pace": [0.5, 0.5, 0.5], "sorting": [0.5, 0.52, 0.51]}
+    found = {name: [{"silhouette": score} for score in values] for name, values in runs.items()}
+    assert ssl.temporal_report.mark(found, "silhouette", "random", ["pace", "sorting"], -1).startswith(
+        verdict
+    )
+
+
 def run(ssl: Any, out: Path, monkeypatch: pytest.MonkeyPatch, *more: Any) -> None:
     small = ("--n-clips", 60, "--length", 4, "--frames", 12, "--epochs", 1, "--tune-epochs", 1)
     small += ("--network", "narrow4", "--size", 32, "--seeds", 0, 1, "--out", out, *more)
@@ -136,7 +152,7 @@ def test_temporal_learns_clusters_tests_in_three_folds_and_goes_on(
     monkeypatch.setattr(ssl.temporal_report, "learned", lambda results: ["sorting", "pace"])
     run(ssl, tmp_path, monkeypatch)
     said = capsys.readouterr().out
-    for text in (*(f"| {task} |" for task in TASKS), "Spearman", "pace - random", "supervised - pace"):
+    for text in (*(f"| {task} |" for task in TASKS), "Spearman", "| pace, F1 |", "random is worst"):
         assert text in said
     found = json.loads((tmp_path / "sorting-seed0.json").read_text())
     assert len(found["f1"]) == 3
