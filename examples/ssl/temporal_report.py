@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ def mark(results: Results, score: str, first: str, others: list[str], sign: int)
     beyond = (np.array([-sign * gains for gains, _, _ in found]) > 0).all(0)
     contrary = [p for gains, _, p in found if sign * gains.mean() > 0]
     verdict = "met" if beyond.all() else "refuted" if min(contrary, default=1.0) < 0.05 else "undecided"
-    shown = f", p {min(contrary):.2f}" if contrary and not beyond.all() else ""
+    shown = f", p {min(contrary):.3f}" if contrary and not beyond.all() else ""
     return f"{verdict} ({beyond.sum()} of {len(beyond)}{shown})"
 
 
@@ -141,16 +142,25 @@ def claim_table(results: Results, tasks: list[str]) -> str:
     return table(["claim", *SCORES], rows)
 
 
+def ranked_alike(a: list[float], b: list[float]) -> tuple[float, float]:
+    """Spearman's rho, and its exact two-sided p; scipy's is an approximation for more than five models."""
+    if np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0, 1.0
+    rho = spearmanr(a, b).statistic
+    by_chance = np.array([spearmanr(a, order).statistic for order in permutations(b)])
+    return float(rho), float(np.mean(np.abs(by_chance) > abs(rho) - 1e-9))
+
+
 def correlations(results: Results) -> str:
     """Does clustering rank the models as F1 does? Means over seeds, so n is the number of models."""
-    means = {
-        s: [float(np.mean([f(r) for r in runs])) for runs in results.values()] for s, f in SCORES.items()
-    }
+    every = {s: np.array([[f(run) for run in runs] for runs in results.values()]) for s, f in SCORES.items()}
     rows = []
     for score in ("silhouette", "compactness", "uniqueness"):
-        found = spearmanr(means[score], means["F1"])
-        rows.append([score, f"{found.statistic:+.2f}", f"{found.pvalue:.2f}", str(len(results))])
-    return table(["Spearman with F1", "rho", "p", "n"], rows)
+        rho, p = ranked_alike(every[score].mean(1).tolist(), every["F1"].mean(1).tolist())
+        seeds = zip(every[score].T.tolist(), every["F1"].T.tolist(), strict=True)
+        each = " / ".join(f"{ranked_alike(a, b)[0]:+.2f}" for a, b in seeds)
+        rows.append([score, f"{rho:+.2f}", f"{p:.3f}", str(len(results)), each])
+    return table(["better clustering, better F1", "Spearman of means", "exact p", "n", "each seed"], rows)
 
 
 def report(results: Results) -> str:

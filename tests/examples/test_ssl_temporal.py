@@ -74,6 +74,17 @@ def answersless(n: int) -> torch.Tensor:
     return torch.full((n,), -1)
 
 
+def test_edges_tell_which_axis_is_depth_and_no_more(ssl: Any) -> None:
+    """What a square crop leaves open: speckle is wider than deep, so rotation is not anatomy alone."""
+    clips = ssl.clips.phantom_clips(n=80, frames=9, size=64, seed=0, shortcut=0.0)
+    frames = torch.from_numpy(ssl.temporal_tasks.cropped(clips, 32).frames)
+    torch.manual_seed(0)
+    shown, answers = ssl.temporal_tasks.posed("rotation", frames, 8, answersless(80))
+    down, across = (shown.float().diff(dim=axis).abs().mean((1, 2, 3)) for axis in (2, 3))
+    # The rule tells 0 and 180 degrees from 90 and 270.
+    assert ((across > down) == (answers % 2 == 1)).float().mean() > 0.9
+
+
 def test_a_crop_shows_nothing_from_outside_the_sector(ssl: Any) -> None:
     clips = ssl.clips.phantom_clips(n=4, frames=2, size=64, seed=0, shortcut=0.0)
     noise = np.random.default_rng(0).integers(0, 255, clips.frames.shape, np.uint8)
@@ -137,6 +148,13 @@ def test_a_claim_is_met_refuted_or_undecided(ssl: Any, scores: list[float], verd
     assert ssl.temporal_report.mark(found, "silhouette", "random", ["pace", "sorting"], -1).startswith(
         verdict
     )
+
+
+def test_five_models_in_the_same_order_have_p_of_two_orders_in_120(ssl: Any) -> None:
+    alike = ssl.temporal_report.ranked_alike
+    assert alike([1, 2, 3, 4, 5], [2, 4, 6, 7, 9]) == pytest.approx((1, 2 / 120))
+    assert alike([1, 2, 3, 4, 5], [9, 7, 6, 4, 2]) == pytest.approx((-1, 2 / 120))
+    assert alike([1, 2, 3], [4, 4, 4]) == (0, 1)
 
 
 def run(ssl: Any, out: Path, monkeypatch: pytest.MonkeyPatch, *more: Any) -> None:
