@@ -184,6 +184,11 @@ def test_temporal_learns_clusters_tests_in_three_folds_and_goes_on(
     lost = tmp_path / "pace-seed1.json"
     before = scores(lost)
     lost.unlink()
+    with monkeypatch.context() as killed:
+        killed.setattr(ssl.temporal, "f1_score", lambda *given, **more: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run(ssl, tmp_path, killed)
+    assert len(list((tmp_path / "checkpoints").glob("*fold*"))) == 1
     run(ssl, tmp_path, monkeypatch)
     assert scores(lost) == before
     with pytest.raises(SystemExit, match="other settings"):
