@@ -1,4 +1,4 @@
-"""The encoder: torchvision's ResNet18 with one input channel, or a narrow one of half its depth."""
+"""Encoders of frames and of clips: torchvision's ResNet18 and r3d_18, or narrow ones of half their depth."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import resnet18
 from torchvision.models.resnet import BasicBlock
+from torchvision.models.video import r3d_18
+from torchvision.models.video.resnet import BasicBlock as ClipBlock
+from torchvision.models.video.resnet import Conv3DSimple
 
 
 class Encoder(nn.Sequential):
@@ -54,6 +57,35 @@ def block(n_in: int, n_out: int, stride: int) -> nn.Module:
     if stride > 1:
         shrink = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
     return BasicBlock(n_in, n_out, stride, shrink)
+
+
+def make_clip_network(name: str, n_classes: int) -> nn.Module:
+    """(B, 2, T, H, W) to (B, n_classes): `r3d_18`, or `narrowN`, a block a layer, N features in the first."""
+    width = 64 if name == "r3d_18" else int(name.removeprefix("narrow"))
+    stem = nn.Conv3d(2, width, (3, 7, 7), (1, 2, 2), (1, 3, 3), bias=False)
+    if name == "r3d_18":
+        network = r3d_18(num_classes=n_classes)
+        network.stem[0] = stem
+        return network
+    return nn.Sequential(
+        OrderedDict(
+            stem=nn.Sequential(stem, nn.BatchNorm3d(width), nn.ReLU(inplace=True)),
+            layer1=clip_block(width, width, 1),
+            layer2=clip_block(width, 2 * width, 2),
+            layer3=clip_block(2 * width, 4 * width, 2),
+            layer4=clip_block(4 * width, 8 * width, 2),
+            avgpool=nn.AdaptiveAvgPool3d(1),
+            flatten=nn.Flatten(),
+            fc=nn.Linear(8 * width, n_classes),
+        )
+    )
+
+
+def clip_block(n_in: int, n_out: int, stride: int) -> nn.Module:
+    shrink = None
+    if stride > 1:
+        shrink = nn.Sequential(nn.Conv3d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm3d(n_out))
+    return ClipBlock(n_in, n_out, Conv3DSimple, stride, shrink)
 
 
 def imagenet_encoder(path: Path) -> Encoder:

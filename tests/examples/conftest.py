@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,16 +33,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def ssl() -> Iterator[Any]:
-    """The modules of examples/ssl, which find each other as scripts of one folder do."""
+    """The self-supervised example's modules, which find each other as scripts of one folder do."""
     for name in ("lightly", "sklearn", "torchvision", "matplotlib"):
         pytest.importorskip(name)
-    from importlib import import_module
+    import torch
 
-    names = [path.stem for path in SSL.glob("*.py")]
+    names = [path.stem for path in sorted(SSL.glob("*.py"))]
     # Another example has modules of the same names.
     others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     sys.path.insert(0, str(SSL))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield SimpleNamespace(**{name: import_module(name) for name in names})
+    torch.set_num_threads(threads)
     sys.path.remove(str(SSL))
     for name in names:
         sys.modules.pop(name, None)

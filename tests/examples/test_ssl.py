@@ -218,56 +218,6 @@ def test_the_table_of_own_clips_splits_patients(
     assert set(frames.patients) | set(data.test.patients) == set(range(6))
 
 
-# -- temporal -------------------------------------------------------------------------------------
-
-
-def test_pretext_tasks_ask_what_they_say(ssl: Any) -> None:
-    clips = torch.arange(24)[None, :, None, None].repeat(16, 1, 4, 4) + 0.0
-    clips[:, :, 0, 0] += 0.25
-    labels = torch.arange(16)
-    torch.manual_seed(0)
-    shown, answers = ssl.temporal.posed("pace", clips, 8, labels)
-    assert (shown[:, 1, 1, 1] - shown[:, 0, 1, 1]).tolist() == [[1, 2, 3][k] for k in answers]
-    shown, answers = ssl.temporal.posed("sorting", clips, 8, labels)
-    for clip, answer in zip(shown[:, :, 1, 1], answers, strict=True):
-        assert torch.equal(clip.unflatten(0, (4, 2))[:, 0].argsort().argsort(), ssl.temporal.PIECES[answer])
-    assert len({tuple(order.tolist()) for order in ssl.temporal.PIECES}) == 12
-    assert not {tuple(o.tolist()) for o in ssl.temporal.PIECES} & {
-        tuple(o.flip(0).tolist()) for o in ssl.temporal.PIECES
-    }
-    shown, answers = ssl.temporal.posed("rotation", clips, 8, labels)
-    corners = [(0, 0), (3, 0), (3, 3), (0, 3)]
-    for clip, answer in zip(shown, answers, strict=True):
-        row, column = corners[int(answer)]
-        assert clip[0, row, column] % 1 == 0.25
-    assert torch.equal(ssl.temporal.posed("supervised", clips, 8, labels)[1], labels)
-
-
-def test_temporal_learns_clusters_and_tests_in_three_folds(
-    ssl: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def small_network(n_classes: int) -> nn.Module:
-        network = nn.Sequential()
-        for k, width in enumerate((4, 8, 8)):
-            network.add_module(f"layer{k + 1}", nn.Conv3d([1, 4, 8][k], width, 3, (1, 2, 2), 1))
-        network.add_module("pool", nn.AdaptiveAvgPool3d(1))
-        network.add_module("flat", nn.Flatten())
-        network.add_module("fc", nn.Linear(8, n_classes))
-        return network
-
-    assert ssl.temporal.make_network(3).eval()(torch.rand(1, 1, 4, 16, 16)).shape == (1, 3)
-    monkeypatch.setattr(ssl.temporal, "make_network", small_network)
-    small = ("--n-clips", 24, "--length", 4, "--frames", 12, "--epochs", 1, "--tune-epochs", 1)
-    command("temporal.py", monkeypatch, *small, "--out", tmp_path)
-    ssl.temporal.main()
-    said = capsys.readouterr().out
-    for task in ("random", "sorting", "rotation", "pace", "supervised"):
-        assert f"| {task} |" in said
-    found = json.loads((tmp_path / "sorting-seed0.json").read_text())
-    assert len(found["f1"]) == 3
-    assert -1 <= found["silhouette"] <= 1
-
-
 def test_arguments_default_to_the_reduced_size(ssl: Any, tmp_path: Path) -> None:
     parser = argparse.ArgumentParser()
     ssl.pretrain.add_arguments(parser)
