@@ -3,6 +3,7 @@
     python examples/refine_sectors/refine.py                    # phantom, minutes on two cores
     python examples/refine_sectors/refine.py --full             # the paper's sizes; wants a GPU
     python examples/refine_sectors/refine.py --root FOLDER      # your clips
+    python examples/refine_sectors/refine.py --shard 0/4        # a quarter of the runs
 
 Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/drawn/NAME.png.
 
@@ -11,8 +12,9 @@ Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/dr
    drawn the glance is their IoU; elsewhere it is the mask's quality.
 3. A U-Net learns the good masks, random frames a sequence.
 4. It is refined on two thirds of the hand-drawn Representative set, in three folds, and scored on the last
-   third and on the Bad Mask set: sequences whose automatic mask failed. Beside them a network is trained as
-   long on good masks alone ("longer"): what a refinement gains over it is the drawn sectors' doing.
+   third and on the Bad Mask set: sequences whose automatic mask failed. Beside them are two controls, trained
+   as long without drawn sectors: on good masks alone ("longer"), and with the masks that failed most narrowly
+   in the drawn sectors' place ("more"). What a refinement gains over them is the drawn sectors' doing.
 
 --recipe paper trains as printed. The modern one darkens and flips frames, shows the network each sequence's
 brightest image beside them, refines on drawn sectors among good masks, and fits an outline.
@@ -52,15 +54,22 @@ def sort_masks(sequences: list[Sequence], method: str, share: float) -> tuple[li
     return good, failed
 
 
+def next_best(failed: list[Sequence], method: str, n: int) -> list[Sequence]:
+    """The n whose masks failed most narrowly."""
+    found = [s for s in failed if s.masks[method].any()]
+    return sorted(found, key=lambda s: s.worth(method), reverse=True)[:n]
+
+
 def run_once(
     method: str,
     run: int,
     good: list[Sequence],
+    narrow: list[Sequence],
     bad: list[Sequence],
     representative: list[Sequence],
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
-    """Steps 3 and 4 with one seed: a base network, and its three refinements."""
+    """Steps 3 and 4 with one seed: a base network, its two controls and three refinements."""
     recipe = RECIPES[arguments.recipe]
     seed = 100 * METHODS.index(method) + run
     torch.manual_seed(seed)
@@ -95,10 +104,10 @@ def run_once(
     thirds = [representative[k :: len(FOLDS)] for k in range(len(FOLDS))]
     result["base"] |= {fold: scored(rest).accuracy for fold, rest in zip(FOLDS, thirds, strict=True)}
     drawn = [[s for s in representative if not any(s is r for r in rest)] for rest in thirds]
-    more = max(drawn, key=len)
-    result["longer"] = refined(
-        (good * len(more))[: len(more)], (masks * len(more))[: len(more)], representative
-    )
+    n_drawn = max(map(len, drawn))
+    for control, pool in (("longer", good), ("more", narrow or good)):
+        others = (pool * n_drawn)[:n_drawn]
+        result[control] = refined(others, [s.masks[method] for s in others], representative)
     for fold, rest, others in zip(FOLDS, thirds, drawn, strict=True):
         result[fold] = refined(others, [s.drawn for s in others], rest)
     return result
@@ -114,7 +123,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--size", type=int, help="height and width in pixels")
     parser.add_argument("--sequences", type=int, default=1666, help="of the phantom")
     parser.add_argument("--seed", type=int, default=0, help="of the phantom's sequences")
-    parser.add_argument("--drawn", type=int, default=33, help="size of the Representative and Bad Mask sets")
+    parser.add_argument("--drawn", type=int, default=33, help="size of the Representative set")
+    parser.add_argument("--bad", type=int, default=100, help="size of the Bad Mask set")
     parser.add_argument("--width", type=int, help="features of the U-Net at full size")
     parser.add_argument("--frames", type=int, help="random frames a sequence")
     parser.add_argument("--epochs", type=int, help="of the base networks")
@@ -123,6 +133,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--pass-share", type=float, default=0.37, help="of the masks, the best, pass the glance"
     )
+    parser.add_argument("--shard", default="0/1", metavar="K/N", help="do every N-th run from the K-th")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "refine_sectors")
     full = parser.parse_args().full
     parser.set_defaults(
@@ -141,7 +152,9 @@ def main() -> None:
     if arguments.size < 64 or arguments.size % 4:
         raise SystemExit(f"--size is {arguments.size}; expected 64 or more, and a multiple of 4.")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    settings = {key: str(value) for key, value in vars(arguments).items() if key not in ("out", "runs")}
+    settings = {
+        key: str(value) for key, value in vars(arguments).items() if key not in ("out", "runs", "shard")
+    }
     described = arguments.out / "settings.json"
     if described.exists() and json.loads(described.read_text()) != settings:
         raise SystemExit(
@@ -164,27 +177,38 @@ def main() -> None:
     left = [s for s in sequences if not any(s is r for r in representative)]
 
     results: dict[str, Any] = {}
+    learned: dict[str, tuple[list[Sequence], ...]] = {}
     for method in METHODS:
         good, failed = sort_masks(left, method, arguments.pass_share)
-        bad = [s for s in failed if s.drawn is not None][: arguments.drawn]
+        bad = [s for s in failed if s.drawn is not None][: arguments.bad]
         if len(good) < 5:
             raise SystemExit(
                 f'{len(good)} masks of "{method}" are good; expected five or more: raise --pass-share.'
             )
+        narrow = next_best([s for s in failed if not any(s is b for b in bad)], method, len(representative))
+        learned[method] = good, narrow, bad
         own = {
             name: asdict(score(lambda s, chosen, m=method: np.repeat(s.masks[m][None], len(chosen), 0), on))
             for name, on in (("representative", representative), ("bad", bad))
             if on
         }
         results[method] = {"masks": own, "good": len(good), "failed": len(failed), "runs": []}
-        for run in tqdm(range(arguments.runs), desc=method):
-            path = arguments.out / "runs" / f"{method}-{run}.json"
-            if not path.exists():
-                path.parent.mkdir(exist_ok=True)
-                part = path.with_suffix(".part")
-                part.write_text(json.dumps(run_once(method, run, good, bad, representative, arguments)))
-                part.replace(path)
-            results[method]["runs"].append(json.loads(path.read_text()))
+
+    runs = [
+        (m, run, arguments.out / "runs" / f"{m}-{run}.json") for m in METHODS for run in range(arguments.runs)
+    ]
+    shard, n_shards = map(int, arguments.shard.split("/"))
+    for method, run, path in tqdm(runs[shard::n_shards], desc="runs"):
+        if not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            part = path.with_suffix(".part")
+            part.write_text(json.dumps(run_once(method, run, *learned[method], representative, arguments)))
+            part.replace(path)
+    if missing := sum(not path.exists() for *_, path in runs):
+        print(f"{missing} of {len(runs)} runs are still missing; the shard that ends last writes the report.")
+        return
+    for method, _, path in runs:
+        results[method]["runs"].append(json.loads(path.read_text()))
     (arguments.out / "results.json").write_text(
         json.dumps({"settings": settings, "results": results}, indent=1) + "\n"
     )

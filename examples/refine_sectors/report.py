@@ -16,7 +16,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 
 FOLDS = ("1st", "2nd", "3rd")
-MODELS = ("base", "longer", *FOLDS)
+MODELS = ("base", "longer", "more", *FOLDS)
 PAPERS = ("base", *FOLDS)
 
 PRINTED = {

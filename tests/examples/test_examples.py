@@ -123,15 +123,18 @@ def test_refine_sectors_stopped_and_resumed_gives_the_same_report(
     tmp_path: Path, run_here: Callable[..., str]
 ) -> None:
     pytest.importorskip("monai")
-    small = ("--sequences", 30, "--drawn", 6, "--size", 64, "--width", 4, "--frames", 2)
-    small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2)
-    said = run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    small = ("--sequences", 30, "--drawn", 6, "--bad", 9, "--size", 64, "--width", 4)
+    small += ("--frames", 2, "--epochs", 1, "--refine-epochs", 1, "--runs", 2)
+    shards = [run("refine_sectors/refine.py", *small, "--shard", f"{k}/2", "--out", tmp_path) for k in (0, 1)]
+    assert "3 of 6 runs are still missing" in shards[0]
+    said = shards[1]
     report = (tmp_path / "report.md").read_text()
     assert report.strip() in said
     for method in ("threshold", "filled", "hull"):
         assert f"| {method} | (the masks themselves) |" in report
         assert f"| {method} | 3rd |" in report
-        assert re.search(rf"^\| {method} \| 2nd \| \d+ of 120 ", report, re.MULTILINE), "burned-in pixels"
+        assert f"| {method} | more |" in report
+        assert re.search(rf"^\| {method} \| 2nd \| \d+ of 180 ", report, re.MULTILINE), "burned-in pixels"
     assert report.count("base vs. 2nd") == 2
     for picture in ("masks", "curves"):
         assert cv2.imread(str(tmp_path / f"{picture}.png")).std() > 10
