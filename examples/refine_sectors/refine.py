@@ -29,6 +29,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -60,6 +61,21 @@ def next_best(failed: list[Sequence], method: str, n: int) -> list[Sequence]:
     return sorted(found, key=lambda s: s.worth(method), reverse=True)[:n]
 
 
+def among(good: list[Any], others: list[Any]) -> list[Any]:
+    """What a modern refinement sees: a fourth of the good, and the others three times as often."""
+    return max(1, 3 * len(good) // (4 * len(others))) * others + good[::4]
+
+
+def once(path: Path, make: Callable[[], Any]) -> Any:
+    """The JSON in a file, which is made and written first where there is none."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(make()))
+        part.replace(path)
+    return json.loads(path.read_text())
+
+
 def run_once(
     method: str,
     run: int,
@@ -70,7 +86,7 @@ def run_once(
     arguments: argparse.Namespace,
 ) -> dict[str, Any]:
     """Steps 3 and 4 with one seed: a base network, its two controls and three refinements."""
-    recipe = RECIPES[arguments.recipe]
+    recipe, modern = RECIPES[arguments.recipe], arguments.recipe == "modern"
     seed = 100 * METHODS.index(method) + run
     torch.manual_seed(seed)
     model = recipe.network(arguments.width).to("cuda" if torch.cuda.is_available() else "cpu")
@@ -85,9 +101,10 @@ def run_once(
         curve: list[Any] = []
         watch = lambda epoch: curve.append([epoch, scored(on).accuracy])  # noqa: E731
         train(model, recipe, rate, sequences, masks, epochs, arguments.frames, seed, watch)
+        own = scored(on)
         return {
-            "curve": curve,
-            "representative": asdict(scored(on)),
+            "curve": [*curve, [epochs, own.accuracy]],
+            "representative": asdict(own),
             "bad": asdict(scored(bad)) if bad else None,
         }
 
@@ -96,17 +113,17 @@ def run_once(
 
     def refined(others: list[Sequence], targets: list[np.ndarray], on: list[Sequence]) -> dict[str, Any]:
         model.load_state_dict(base)
-        if arguments.recipe == "modern":
-            n = max(1, len(good) // (2 * len(others)))
-            others, targets = n * others + good, n * targets + masks
+        if modern:
+            others, targets = among(good, others), among(masks, targets)
         return trained(recipe.refining_rate, others, targets, arguments.refine_epochs, on)
 
     thirds = [representative[k :: len(FOLDS)] for k in range(len(FOLDS))]
     result["base"] |= {fold: scored(rest).accuracy for fold, rest in zip(FOLDS, thirds, strict=True)}
     drawn = [[s for s in representative if not any(s is r for r in rest)] for rest in thirds]
     n_drawn = max(map(len, drawn))
-    for control, pool in (("longer", good), ("more", narrow or good)):
-        others = (pool * n_drawn)[:n_drawn]
+    longer = [s for i, s in enumerate(good) if i % 4]
+    controls = {"longer": longer if modern else longer[:n_drawn], "more": narrow[:n_drawn] or longer}
+    for control, others in controls.items():
         result[control] = refined(others, [s.masks[method] for s in others], representative)
     for fold, rest, others in zip(FOLDS, thirds, drawn, strict=True):
         result[fold] = refined(others, [s.drawn for s in others], rest)
@@ -118,7 +135,7 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--root", type=Path, help="your clips; the phantom if left out")
-    parser.add_argument("--full", action="store_true", help="256x256, width 32, 100 epochs, six runs")
+    parser.add_argument("--full", action="store_true", help="256x256, width 32, 100 epochs")
     parser.add_argument("--recipe", choices=tuple(RECIPES), default="modern", help="how to train")
     parser.add_argument("--size", type=int, help="height and width in pixels")
     parser.add_argument("--sequences", type=int, default=1666, help="of the phantom")
@@ -129,7 +146,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, help="random frames a sequence")
     parser.add_argument("--epochs", type=int, help="of the base networks")
     parser.add_argument("--refine-epochs", type=int)
-    parser.add_argument("--runs", type=int, help="seeds")
+    parser.add_argument("--runs", type=int, default=6, help="seeds")
     parser.add_argument(
         "--pass-share", type=float, default=0.37, help="of the masks, the best, pass the glance"
     )
@@ -139,29 +156,31 @@ def parse() -> argparse.Namespace:
     parser.set_defaults(
         size=256 if full else 128,
         width=32 if full else 16,
-        frames=10 if full else 4,
-        epochs=100 if full else 4,
-        refine_epochs=100 if full else 2,
-        runs=6 if full else 3,
+        frames=10 if full else 3,
+        epochs=100 if full else 3,
+        refine_epochs=100 if full else 1,
     )
     return parser.parse_args()
 
 
-def main() -> None:
-    arguments = parse()
-    if arguments.size < 64 or arguments.size % 4:
-        raise SystemExit(f"--size is {arguments.size}; expected 64 or more, and a multiple of 4.")
+def settle(arguments: argparse.Namespace, free: tuple[str, ...]) -> dict[str, str]:
+    """The settings, but for some that are free, in words; a folder keeps to those that it was begun with."""
     arguments.out.mkdir(parents=True, exist_ok=True)
-    settings = {
-        key: str(value) for key, value in vars(arguments).items() if key not in ("out", "runs", "shard")
-    }
+    settings = {key: str(value) for key, value in vars(arguments).items() if key not in free}
     described = arguments.out / "settings.json"
     if described.exists() and json.loads(described.read_text()) != settings:
         raise SystemExit(
             f"{arguments.out} holds runs with other settings; choose another --out, or remove it."
         )
     described.write_text(json.dumps(settings, indent=1))
+    return settings
 
+
+def main() -> None:
+    arguments = parse()
+    if arguments.size < 64 or arguments.size % 4:
+        raise SystemExit(f"--size is {arguments.size}; expected 64 or more, and a multiple of 4.")
+    settings = settle(arguments, free=("out", "runs", "shard"))
     if arguments.root is None:
         sequences = phantom_sequences(
             arguments.sequences, arguments.size, arguments.seed, arguments.out / "cache"
@@ -195,15 +214,11 @@ def main() -> None:
         results[method] = {"masks": own, "good": len(good), "failed": len(failed), "runs": []}
 
     runs = [
-        (m, run, arguments.out / "runs" / f"{m}-{run}.json") for m in METHODS for run in range(arguments.runs)
+        (m, run, arguments.out / "runs" / f"{m}-{run}.json") for run in range(arguments.runs) for m in METHODS
     ]
     shard, n_shards = map(int, arguments.shard.split("/"))
     for method, run, path in tqdm(runs[shard::n_shards], desc="runs"):
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(run_once(method, run, *learned[method], representative, arguments)))
-            part.replace(path)
+        once(path, partial(run_once, method, run, *learned[method], representative, arguments))
     if missing := sum(not path.exists() for *_, path in runs):
         print(f"{missing} of {len(runs)} runs are still missing; the shard that ends last writes the report.")
         return

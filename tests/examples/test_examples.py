@@ -169,6 +169,31 @@ def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path, run_here: Callab
     assert "one run: nothing to compare" in said
 
 
+def test_refine_sectors_holds_each_source_out(tmp_path: Path, run_here: Callable[..., str]) -> None:
+    pytest.importorskip("monai")
+    listed = [{"file": "pydicom:ybr_color", "sector": "elsewhere.png"}]
+    for i in range(6):
+        clip = sa.phantom.make_clip(seed=i, frames=6, size=(48, 48))
+        listed.append({"file": f"{'ab'[i % 2]}/{i}.npy", "sector": f"{i}.png"})
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        np.save(tmp_path / listed[-1]["file"], clip.frames)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), clip.sector * np.uint8(255))
+    (tmp_path / "sectors.json").write_text(json.dumps(listed))
+    (tmp_path / "sources.csv").write_text("file,source\na/0.npy,c\n")
+    small = ("--phantoms", 8, "--size", 64, "--width", 4, "--frames", 2, "--epochs", 1, "--seeds", 2)
+    small += ("--root", tmp_path, "--sources", tmp_path / "sources.csv", "--out", tmp_path / "out")
+    said = run_here("refine_sectors/real.py", *small)
+    assert [line.split(" | ")[:2] for line in said.splitlines()[2:6]] == [
+        ["| c", "1"],
+        ["| b", "3"],
+        ["| a", "2"],
+        ["| all", "6"],
+    ]
+    assert run_here("refine_sectors/real.py", *small) == said
+    with pytest.raises(SystemExit, match="other settings; choose another --out"):
+        run_here("refine_sectors/real.py", *small, "--method", "filled")
+
+
 def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path, run_here: Callable[..., str]) -> None:
     (tmp_path / "settings.json").write_text(json.dumps({"size": "112"}))
     with pytest.raises(SystemExit, match="other settings; choose another --out"):
