@@ -176,7 +176,7 @@ def draw_masks(shown: list[Sequence], methods: list[str], path: Path) -> None:
             axis.set_yticks([])
         line[0].set_ylabel(method)
     figure.suptitle("automatic masks (orange) and drawn sectors (cyan)", fontsize=10)
-    figure.savefig(path, dpi=75, pil_kwargs={"optimize": True})
+    figure.savefig(path, dpi=70, pil_kwargs={"optimize": True})
     plt.close(figure)
 
 
