@@ -1,6 +1,6 @@
 """From poor automatic masks to a good network: sort, train, refine (Zahn & Perrin), with honest statistics.
 
-    python examples/refine_sectors/refine.py                    # phantom, minutes on two cores
+    python examples/refine_sectors/refine.py                    # phantom, half an hour of one core
     python examples/refine_sectors/refine.py --full             # the paper's sizes; wants a GPU
     python examples/refine_sectors/refine.py --root FOLDER      # your clips
     python examples/refine_sectors/refine.py --shard 0/4        # a quarter of the runs
@@ -17,7 +17,7 @@ Your clips are FOLDER/clips/NAME.*, hand-drawn sectors of some of them FOLDER/dr
    in the drawn sectors' place ("more"). What a refinement gains over them is the drawn sectors' doing.
 
 --recipe paper trains as printed. The modern one darkens and flips frames, shows the network each sequence's
-brightest image beside them, refines on drawn sectors among good masks, and fits an outline.
+brightest image and its change beside them, refines on drawn sectors among good masks, and fits an outline.
 
 Every run is repeated with other seeds. Stop it at any time: the same command goes on after the last finished
 clip and network. It writes report.md, results.json, masks.png and curves.png into --out, and the clips at the
