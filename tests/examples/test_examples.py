@@ -123,15 +123,18 @@ def test_refine_sectors_stopped_and_resumed_gives_the_same_report(
     tmp_path: Path, run_here: Callable[..., str]
 ) -> None:
     pytest.importorskip("monai")
-    small = ("--sequences", 30, "--drawn", 6, "--size", 64, "--width", 4, "--frames", 2)
-    small += ("--epochs", 1, "--refine-epochs", 1, "--runs", 2)
-    said = run("refine_sectors/refine.py", *small, "--out", tmp_path)
+    small = ("--sequences", 30, "--drawn", 6, "--bad", 9, "--size", 64, "--width", 4)
+    small += ("--frames", 2, "--epochs", 1, "--refine-epochs", 1, "--runs", 2)
+    shards = [run("refine_sectors/refine.py", *small, "--shard", f"{k}/2", "--out", tmp_path) for k in (0, 1)]
+    assert "3 of 6 runs are still missing" in shards[0]
+    said = shards[1]
     report = (tmp_path / "report.md").read_text()
     assert report.strip() in said
     for method in ("threshold", "filled", "hull"):
         assert f"| {method} | (the masks themselves) |" in report
         assert f"| {method} | 3rd |" in report
-        assert re.search(rf"^\| {method} \| 2nd \| \d+ of 120 ", report, re.MULTILINE), "burned-in pixels"
+        assert f"| {method} | more |" in report
+        assert re.search(rf"^\| {method} \| 2nd \| \d+ of 180 ", report, re.MULTILINE), "burned-in pixels"
     assert report.count("base vs. 2nd") == 2
     for picture in ("masks", "curves"):
         assert cv2.imread(str(tmp_path / f"{picture}.png")).std() > 10
@@ -164,6 +167,31 @@ def test_refine_sectors_takes_a_folder_of_clips(tmp_path: Path, run_here: Callab
     small += ("--runs", 1, "--pass-share", 0.8)
     said = run_here("refine_sectors/refine.py", "--root", tmp_path, *small, "--out", tmp_path / "out")
     assert "one run: nothing to compare" in said
+
+
+def test_refine_sectors_holds_each_source_out(tmp_path: Path, run_here: Callable[..., str]) -> None:
+    pytest.importorskip("monai")
+    listed = [{"file": "pydicom:ybr_color", "sector": "elsewhere.png"}]
+    for i in range(6):
+        clip = sa.phantom.make_clip(seed=i, frames=6, size=(48, 48))
+        listed.append({"file": f"{'ab'[i % 2]}/{i}.npy", "sector": f"{i}.png"})
+        (tmp_path / "ab"[i % 2]).mkdir(exist_ok=True)
+        np.save(tmp_path / listed[-1]["file"], clip.frames)
+        cv2.imwrite(str(tmp_path / f"{i}.png"), clip.sector * np.uint8(255))
+    (tmp_path / "sectors.json").write_text(json.dumps(listed))
+    (tmp_path / "sources.csv").write_text("file,source\na/0.npy,c\n")
+    small = ("--phantoms", 8, "--size", 64, "--width", 4, "--frames", 2, "--epochs", 1, "--seeds", 2)
+    small += ("--root", tmp_path, "--sources", tmp_path / "sources.csv", "--out", tmp_path / "out")
+    said = run_here("refine_sectors/real.py", *small)
+    assert [line.split(" | ")[:2] for line in said.splitlines()[2:6]] == [
+        ["| c", "1"],
+        ["| b", "3"],
+        ["| a", "2"],
+        ["| all", "6"],
+    ]
+    assert run_here("refine_sectors/real.py", *small) == said
+    with pytest.raises(SystemExit, match="other settings; choose another --out"):
+        run_here("refine_sectors/real.py", *small, "--method", "filled")
 
 
 def test_train_resnet18_refuses_to_mix_settings(tmp_path: Path, run_here: Callable[..., str]) -> None:
