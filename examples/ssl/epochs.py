@@ -8,17 +8,16 @@ It goes on where it was stopped, and writes epochs.md and epochs.json into --out
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clips import write_whole
 from labelled import data_of
 from methods import SELF_SUPERVISED
 from pretrain import add_arguments, parse, pretrain, runs_of
 from probe import DRAWS, FRACTIONS, Embedded, probe_f1
 from report import cell, head, line
+from studies import write_results
 
 
 def main() -> None:
@@ -41,16 +40,11 @@ def main() -> None:
             encoder = pretrain(replace(run, epochs=length), frames, arguments.out / f"{length}-epochs")
             fair, test = Embedded.by(encoder, labelled.fair), Embedded.by(encoder, labelled.test)
             found = {f"{k:g}": probe_f1(fair, [test], k, DRAWS[k])[0] for k in FRACTIONS}
-            views = "backmix" if run.backmix else "plain"
-            scores.setdefault(f"{run.method} | {views} | {length}", []).append(found)
+            scores.setdefault(f"{run.method} | {run.views} | {length}", []).append(found)
     lines = head(["method", "views", "epochs", *[f"linear {fraction:.0%}" for fraction in FRACTIONS]])
     for name, found in scores.items():
         lines.append(line([name, *[cell(found, f"{fraction:g}") for fraction in FRACTIONS]]))
-    report = "\n".join(lines) + "\n"
-    write_whole(arguments.out / "epochs.md", lambda file: file.write(report.encode()))
-    text = json.dumps(scores, indent=1)
-    write_whole(arguments.out / "epochs.json", lambda file: file.write(text.encode()))
-    print(report)
+    write_results(arguments.out, "epochs", scores, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

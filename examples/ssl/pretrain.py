@@ -45,8 +45,13 @@ class Run:
     """Views with attenuation and shadows, too."""
 
     @property
+    def views(self) -> str:
+        kinds = [kind for kind in ("backmix", "acoustic") if getattr(self, kind)]
+        return " + ".join(kinds) or "plain"
+
+    @property
     def name(self) -> str:
-        views = f"{'-backmix' if self.backmix else ''}{'-acoustic' if self.acoustic else ''}"
+        views = "" if self.views == "plain" else f"-{self.views.replace(' + ', '-')}"
         return f"{self.method}{views}-{self.encoder}-seed{self.seed}"
 
 

@@ -12,19 +12,19 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
-from clips import Clips, Frames, cached, every_kth, own_clips, own_paths, write_whole
+from clips import Clips, Frames, cached, every_kth, own_clips, own_paths
 from labelled import swapped
 from methods import SELF_SUPERVISED
 from pretrain import Run, add_arguments, parse, pretrain, runs_of
 from probe import DRAWS, FRACTIONS, Embedded, flips, probe_f1
 from report import Results, paired, table, values
+from studies import scores_of, write_results
 from tqdm import tqdm
 
 from sectoraug.workbench import kept_masks
@@ -127,19 +127,12 @@ def main() -> None:
     classes = sorted(names.index(name) for name in arguments.classes or names)
     runs = runs_of(arguments, ["random"], [False])
     runs += runs_of(arguments, [*arguments.methods, "supervised"], [False, True])
-    results: Results = {}
-    for run in tqdm(runs, desc="runs"):
-        path = arguments.out / "scores" / f"{run.name}.json"
-        if not path.exists():
-            text = json.dumps(evaluate(run, images, unlabelled, classes, arguments.out), indent=1)
-            write_whole(path, lambda file, text=text: file.write(text.encode()))
-        scores = results.setdefault(run.method, {}).setdefault("backmix" if run.backmix else "plain", [])
-        scores.append(json.loads(path.read_text()))
-    text = json.dumps(results, indent=1)
-    write_whole(arguments.out / "real.json", lambda file: file.write(text.encode()))
-    report = report_of(results, len(arguments.seeds) > 1)
-    write_whole(arguments.out / "real.md", lambda file: file.write(report.encode()))
-    print(report)
+
+    def scored(run: Run) -> dict[str, float]:
+        return evaluate(run, images, unlabelled, classes, arguments.out)
+
+    results = scores_of(runs, arguments.out / "scores", scored)
+    write_results(arguments.out, "real", results, report_of(results, len(arguments.seeds) > 1))
 
 
 if __name__ == "__main__":

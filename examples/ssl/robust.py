@@ -9,21 +9,20 @@ where it was stopped, and writes robust.md and robust.json into --out.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
-from typing import Any
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
 from acoustics import KINDS, damaged
-from clips import Frames, write_whole
+from clips import Frames
 from labelled import Labelled, data_of
 from methods import SELF_SUPERVISED
 from networks import Encoder
-from pretrain import add_arguments, parse, pretrain, runs_of
+from pretrain import Run, add_arguments, parse, pretrain, runs_of
 from probe import Embedded, probe_f1
 from report import Results, paired, table, values
-from tqdm import tqdm
+from studies import scores_of, write_results
 from views import as_images
 
 STRENGTHS = (0.33, 0.67, 1.0)
@@ -54,20 +53,13 @@ def results_of(arguments: argparse.Namespace) -> Results:
     runs = runs_of(arguments, ["random"], [False])
     for acoustic in (False, True):
         runs += [replace(r, acoustic=acoustic) for r in runs_of(arguments, arguments.methods, [False, True])]
-    data: tuple[int, Any] = (-1, None)
-    results: Results = {}
-    for run in tqdm(sorted(runs, key=lambda run: run.seed), desc="runs"):
-        path = arguments.out / "robust" / f"{run.name}-{arguments.labelled}labels.json"
-        if not path.exists():
-            if data[0] != run.seed:
-                data = run.seed, data_of(arguments, run.seed)
-            frames, labelled = data[1]
-            text = json.dumps(evaluate(pretrain(run, frames, arguments.out), labelled), indent=1)
-            write_whole(path, lambda file, text=text: file.write(text.encode()))
-        views = " + ".join(w for w, on in (("backmix", run.backmix), ("acoustic", run.acoustic)) if on)
-        scores = results.setdefault(run.method, {}).setdefault(views or "plain", [])
-        scores.append(json.loads(path.read_text()))
-    return results
+    data = lru_cache(maxsize=1)(partial(data_of, arguments))
+
+    def scored(run: Run) -> dict[str, float]:
+        frames, labelled = data(run.seed)
+        return evaluate(pretrain(run, frames, arguments.out), labelled)
+
+    return scores_of(runs, arguments.out / "robust", scored, f"-{arguments.labelled}labels")
 
 
 def report_of(results: Results, several: bool) -> str:
@@ -95,11 +87,7 @@ def main() -> None:
     add_arguments(parser)
     arguments = parse(parser)
     results = results_of(arguments)
-    text = json.dumps(results, indent=1)
-    write_whole(arguments.out / "robust.json", lambda file: file.write(text.encode()))
-    report = report_of(results, len(arguments.seeds) > 1)
-    write_whole(arguments.out / "robust.md", lambda file: file.write(report.encode()))
-    print(report)
+    write_results(arguments.out, "robust", results, report_of(results, len(arguments.seeds) > 1))
 
 
 if __name__ == "__main__":

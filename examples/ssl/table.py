@@ -5,7 +5,7 @@
     python examples/ssl/table.py --imagenet WEIGHTS    # torchvision's ResNet18 weights beside the rest
     python examples/ssl/table.py --clips FOLDER        # your clips, FOLDER/LABEL/PATIENT_*.*
 
-It goes on where it was stopped, and writes table.md, results.json and tsne.png into --out.
+It goes on where it was stopped, and writes table.md, table.json and tsne.png into --out.
 
 Each seed has clips, labelled images and tests of its own, which all methods share, so that they are compared
 in pairs. The phantom's labelled images are of patients that no clip shows, and no patient is in two sets.
@@ -16,14 +16,14 @@ view 95% of the time. Of your clips 3 patients in 10 are the test set.
 from __future__ import annotations
 
 import argparse
-import json
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 import torch
-from clips import Frames, write_whole
+from clips import Frames
 from labelled import Labelled, data_of
 from methods import INSIDE, METHODS, SELF_SUPERVISED
 from networks import Encoder, imagenet_encoder
@@ -32,7 +32,7 @@ from probe import DRAWS, FRACTIONS, LAYER, Embedded, energy, flips, landmark_fea
 from report import Results, correlation, head, line, paired, table, values
 from sklearn.cluster import KMeans
 from sklearn.manifold import TSNE
-from tqdm import tqdm
+from studies import scores_of, write_results
 
 import sectoraug as sa
 
@@ -78,20 +78,14 @@ def results_of(arguments: argparse.Namespace) -> Results:
     inside = [name for name in INSIDE if name.removesuffix("-inside") in arguments.methods]
     runs = runs_of(arguments, [*bounds, *inside], [False])
     runs += runs_of(arguments, [*arguments.methods, "supervised"], [False, True])
-    data: tuple[int, Any] = (-1, None)
-    results: Results = {}
-    for run in tqdm(sorted(runs, key=lambda run: run.seed), desc="runs"):
-        way = "" if arguments.tune else "-linear"
-        path = arguments.out / "scores" / f"{run.name}-{arguments.labelled}labels{way}.json"
-        if not path.exists():
-            if data[0] != run.seed:
-                data = run.seed, data_of(arguments, run.seed)
-            frames, labelled = data[1]
-            encoder = encoder_of(run, frames, arguments)
-            text = json.dumps(evaluate(encoder, labelled, tune=arguments.tune), indent=1)
-            write_whole(path, lambda file, text=text: file.write(text.encode()))
-        scores = results.setdefault(run.method, {}).setdefault("backmix" if run.backmix else "plain", [])
-        scores.append(json.loads(path.read_text()))
+    data = lru_cache(maxsize=1)(partial(data_of, arguments))
+
+    def scored(run: Run) -> dict[str, Any]:
+        frames, labelled = data(run.seed)
+        return evaluate(encoder_of(run, frames, arguments), labelled, arguments.tune)
+
+    ending = f"-{arguments.labelled}labels{'' if arguments.tune else '-linear'}"
+    results = scores_of(runs, arguments.out / "scores", scored, ending)
     return {name: results[name] for name in (*bounds, *METHODS) if name in results}
 
 
@@ -210,11 +204,8 @@ def main() -> None:
     arguments = parse(parser)
     results = results_of(arguments)
     settings = {key: str(value) for key, value in vars(arguments).items()}
-    text = json.dumps({"settings": settings, "results": results}, indent=1)
-    write_whole(arguments.out / "results.json", lambda file: file.write(text.encode()))
-    report = report_of(results, arguments)
-    write_whole(arguments.out / "table.md", lambda file: file.write(report.encode()))
-    print(report)
+    told = {"settings": settings, "results": results}
+    write_results(arguments.out, "table", told, report_of(results, arguments))
 
     frames, data = data_of(arguments, arguments.seeds[0])
     shown = {"random": False, arguments.methods[-1]: True, "supervised": True}

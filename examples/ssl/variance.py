@@ -8,17 +8,17 @@ It goes on where it was stopped, and writes variance.md and variance.json into -
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-from clips import every_kth, phantom_clips, write_whole
+from clips import every_kth, phantom_clips
 from labelled import part, phantom_frames
 from methods import SELF_SUPERVISED
 from pretrain import add_arguments, parse, pretrain, runs_of
 from probe import DRAWS, FRACTIONS, Embedded, probe_f1
 from report import cell, head, line, paired, values
+from studies import write_results
 
 CLIPS = (15, 60, 240)
 """Of --frames frames each; beside them as many frames, each of a patient of its own."""
@@ -72,11 +72,8 @@ def main() -> None:
                 "\nA fourth of the frames, from many clips:\n",
                 *paired(more, ("few clips", "many clips")),
             ]
-    report = "\n".join(lines) + "\n"
-    write_whole(arguments.out / "variance.md", lambda file: file.write(report.encode()))
-    text = json.dumps({f"{n} clips of {length}": found for (n, length), found in scores.items()}, indent=1)
-    write_whole(arguments.out / "variance.json", lambda file: file.write(text.encode()))
-    print(report)
+    told = {f"{n} clips of {length}": found for (n, length), found in scores.items()}
+    write_results(arguments.out, "variance", told, "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
