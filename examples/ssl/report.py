@@ -48,9 +48,17 @@ def table(results: Results, columns: dict[str, tuple[str, int]]) -> list[str]:
     lines = head(["method", "views", *columns])
     for method, kinds in results.items():
         for kind, rows in kinds.items():
-            known = [(key, digits) for key, digits in columns.values() if key.split("/")[0] in rows[0]]
-            lines.append(line([method, kind, *(cell(rows, *each) for each in known)]))
+            lines.append(line([method, kind, *(cell(rows, *each) for each in columns.values())]))
     return lines
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Adjusted by Holm: significant where below the error rate of the family."""
+    order = np.argsort(p_values)
+    factors = len(p_values) - np.arange(len(p_values))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.take(p_values, order) * factors))
+    return adjusted.tolist()
 
 
 def paired(pairs: dict[str, tuple[list[float], list[float]]], titles: tuple[str, str]) -> list[str]:
@@ -59,15 +67,14 @@ def paired(pairs: dict[str, tuple[list[float], list[float]]], titles: tuple[str,
         name: sa.compare_runs(dict(zip(titles, both, strict=True)), paired=True).p_value[titles]
         for name, both in pairs.items()
     }
-    differs: dict[str, bool] = {}
-    for k, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
-        differs[name] = all(differs.values()) and p_values[name] <= 0.05 / (len(pairs) - k)
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     lines = head(["method", *titles, "difference", "p", "Holm"])
     for name, (first, second) in pairs.items():
         change = np.subtract(second, first)
         means = f"{np.mean(first):.1f}", f"{np.mean(second):.1f}"
         told = f"{change.mean():+.1f} ± {half_interval(change):.1f}"
-        lines.append(line([name, *means, told, f"{p_values[name]:.4f}", "differs" if differs[name] else ""]))
+        mark = "differs" if adjusted[name] <= 0.05 else ""
+        lines.append(line([name, *means, told, f"{p_values[name]:.4f}", mark]))
     return lines
 
 

@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
+from report import head, holm, line
 from scipy.stats import binomtest, spearmanr
 from temporal_tasks import CHOICES
 
@@ -28,27 +29,14 @@ SCORES: dict[str, Callable[[dict[str, Any]], float]] = {
 """Of a model and seed, higher is better. Folds share training data, so a seed counts once, as their mean."""
 
 
-def line(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def table(titles: list[str], rows: list[list[str]]) -> str:
-    return "\n".join(["", line(titles), "|" + "---|" * len(titles), *map(line, rows), ""])
+    return "\n".join(["", *head(titles), *map(line, rows), ""])
 
 
 def spread(values: list[float], digits: int) -> str:
     if len(values) < 2:
         return f"{values[0]:.{digits}f}"
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
-
-
-def holm(p_values: list[float]) -> list[float]:
-    """Adjusted by Holm: significant where below the error rate of the family."""
-    order = np.argsort(p_values)
-    factors = len(p_values) - np.arange(len(p_values))
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.minimum(1, np.maximum.accumulate(np.take(p_values, order) * factors))
-    return adjusted.tolist()
 
 
 def solved_by_chance(task: str, run: dict[str, Any]) -> float:

@@ -48,7 +48,7 @@ def chosen_masks(
     kept = kept_masks(folder, quality_at_least, reviewed_only)
     latest = latest_by_clip(folder)
     masks, left_out = [], Counter[str]()
-    for entry in _by_name(folder, moved_to):
+    for entry in _by_name(folder):
         found = latest[entry.sha256][0] if entry.sha256 in latest else entry
         if entry.part is not None:
             left_out["in parts, with several masks"] += 1
@@ -153,7 +153,7 @@ def _to_rules(
     return done
 
 
-def _by_name(folder: Path, moved_to: Sequence[Path]) -> Iterator[Entry]:
+def _by_name(folder: Path) -> Iterator[Entry]:
     found: dict[str, Entry] = {}
     for entry in read_entries(folder):
         before = found.get(entry.source)
