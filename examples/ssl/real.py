@@ -42,6 +42,11 @@ def stills(folder: Path, sectors: Path, size: int, block: int) -> Clips:
         mask = masks.get(hashlib.sha256(path.read_bytes()).hexdigest())
         if mask is None:
             continue
+        if path.parent.parent != folder or not path.stem.isdecimal():
+            raise SystemExit(
+                f"{path} is no FOLDER/LABEL/NUMBER.*; expected stills in folders by label, numbered so that "
+                "neighbours are of one patient: rename it, or move it elsewhere."
+            )
         image, sector = (cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in (path, mask))
         small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
         inside = cv2.resize(sector, (size, size), interpolation=cv2.INTER_NEAREST) > 0
@@ -124,6 +129,8 @@ def main() -> None:
         shape = {"frames": arguments.frames, "size": size}
         unlabelled = every_kth(cached(cache, own_clips, folder=arguments.clips, **shape), arguments.every)
     names = sorted(p.name for p in arguments.root.iterdir() if p.is_dir())
+    if unknown := sorted(set(arguments.classes or ()) - set(names)):
+        raise SystemExit(f"{arguments.root} has no folders {unknown}; expected --classes among {names}.")
     classes = sorted(names.index(name) for name in arguments.classes or names)
     runs = runs_of(arguments, ["random"], [False])
     runs += runs_of(arguments, [*arguments.methods, "supervised"], [False, True])

@@ -165,6 +165,13 @@ def test_real_stills_hold_blocks_out(
     said = run(ssl.real, monkeypatch, capsys, *small)
     assert "47 of 48 images have a good mask." in said
     assert "| barlow | backmix |" in said
+    with pytest.raises(SystemExit, match=r"no folders \['Liver'\]; expected --classes among"):
+        run(ssl.real, monkeypatch, capsys, *small, "--classes", "Liver")
+    unnumbered = tmp_path / "stills" / "A2C" / "scan.png"
+    unnumbered.write_bytes(mask.read_bytes())
+    masks[hashlib.sha256(unnumbered.read_bytes()).hexdigest()] = mask
+    with pytest.raises(SystemExit, match="no FOLDER/LABEL/NUMBER"):
+        run(ssl.real, monkeypatch, capsys, *small[:-1], tmp_path / "again")
     blocks = np.repeat(np.arange(20), 4)
     tests = [ssl.real.held_out(blocks, seed) for seed in range(5)]
     assert (np.sum(tests, 0) == 1).all(), "each image is held out once"
