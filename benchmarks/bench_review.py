@@ -1,9 +1,10 @@
 """How long a person takes to sort masks on the review page: a scripted one, in Chromium, at a person's pace.
 
-    python benchmarks/bench_review.py [--clips 1700] [--look 0.4] [--click 0.6]
+    python benchmarks/bench_review.py [--clips 1700] [--look 0.4] [--click 0.6] [--folder KEPT]
 
 It looks at every tile (0.4 s), and clicks each whose mask is wrong (0.6 s more): one whose IoU with the true
-sector is below 0.9. What the page adds to that is what is measured. Needs playwright and Chromium.
+sector is below 0.9. What the page adds to that is what is measured. Needs playwright and Chromium. With
+--folder clips and masks stay there, and what was stopped goes on.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ PER_PAGE = 48
 def make_clips(folder: Path, n: int) -> None:
     """Clips of all vendors and views, many of them dim, noisy or shadowed, and their true sectors."""
     rng = np.random.default_rng(0)
+    (folder.parent / "true").mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True)
     for i in tqdm(range(n), desc="clips"):
         clip = sa.phantom.make_clip(
             view=str(rng.choice(sa.phantom.VIEWS)),
@@ -114,17 +117,20 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=1700)
     parser.add_argument("--look", type=float, default=0.4, help="seconds a tile")
     parser.add_argument("--click", type=float, default=0.6, help="seconds a click")
+    parser.add_argument("--folder", type=Path, help="keep clips and masks here; it must exist")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        clips, masks = Path(folder, "clips"), Path(folder, "masks")
-        clips.mkdir()
-        Path(folder, "true").mkdir()
-        make_clips(clips, options.clips)
-        subprocess.run([*COMMAND, "masks", str(clips), "--out", str(masks)], check=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        clips, masks, true = folder / "clips", folder / "masks", folder / "true"
+        if not masks.exists():
+            make_clips(clips, options.clips)
+        # It ends with 1 where a clip was refused, which is no mask to sort.
+        if subprocess.run([*COMMAND, "masks", str(clips), "--out", str(masks)]).returncode > 1:
+            raise SystemExit("no masks were made; the lines above say why.")
         entries = [json.loads(line) for line in (masks / "manifest.jsonl").read_text().splitlines()]
         files = {entry["source"]: masks / entry["file"] for entry in entries if entry.get("file")}
-        true = Path(folder, "true")
         wrong = {name for name, file in files.items() if is_wrong(file, true / f"{Path(name).stem}.png")}
+        (masks / "review.jsonl").unlink(missing_ok=True)
         print(json.dumps(sort_all(masks, wrong, len(files), options.look, options.click), indent=1))
 
 
