@@ -1,6 +1,7 @@
 """What the checks of trust share: a row a promise, kept as JSON, and an exit code that says whether all held.
 
-Each script beside this one has a function `check(full)` that gives its promises, and ends with `main(__doc__, check)`:
+Each script beside this one has a function `check(full)` that gives its promises, and ends with
+`main(__doc__, check)`:
 
     python benchmarks/trust/NAME.py [--full] [--write]
 
@@ -36,7 +37,7 @@ class Promise:
 
 
 def main(about: str | None, check: Callable[[bool], list[Promise]]) -> None:
-    """Run a script's check, print its rows, keep them in results/NAME.json, and end with 1 if one did not hold."""
+    """Run a script's check, print and maybe keep its rows, and end with 1 if one did not hold."""
     parser = argparse.ArgumentParser(description=(about or "").split("\n")[0])
     parser.add_argument("--full", action="store_true", help="the size that docs/trust.md quotes")
     parser.add_argument("--write", action="store_true", help="keep the rows in results/NAME.json")
