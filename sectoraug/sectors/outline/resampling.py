@@ -27,17 +27,19 @@ class Resampling:
     equally near, so that mirrored pictures give mirrored ones.
 
     Args:
-        maps: x and y as for `cv2.remap`, (h, w) each.
+        maps: x and y as for `cv2.remap`, (h, w) each; of float64, mirrored ones stay mirrored.
         readable: (H, W) bool, the pixels of a picture that may be read.
         wanted: (h, w) bool, the pixels of the new picture that get a value; the others are 0.
     """
 
-    def __init__(self, maps: tuple[Map, Map], readable: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> None:
+    def __init__(
+        self, maps: tuple[NDArray[Any], NDArray[Any]], readable: NDArray[np.bool_], wanted: NDArray[np.bool_]
+    ) -> None:
         height, width = readable.shape
         self._x, self._y = _rounded(maps[0], width - 1), _rounded(maps[1], height - 1)
         self._size, self._wanted = (height, width), wanted
         read = _read(self._x[wanted], self._y[wanted], (height, width))
-        self._lent, self._lenders, self._shares = _nearest(readable, read & ~readable)
+        self._lent, self._lenders, self._alike = _nearest(readable, read & ~readable)
 
     def __call__(self, pictures: Any) -> Any:
         """Of pictures as `picture_size` takes them new ones, alike in all but height and width."""
@@ -57,7 +59,7 @@ class Resampling:
         lent = planes.copy()
         if len(self._lent):
             flat = lent.reshape(-1, planes.shape[2])
-            values = (flat[self._lenders] * self._shares[..., None]).sum(1)
+            values = (flat[self._lenders] * self._alike[..., None]).sum(1) / self._alike.sum(1)[:, None]
             flat[self._lent] = np.rint(values) if planes.dtype == np.uint8 else values
         for first in range(0, planes.shape[2], _MOST_CHANNELS):
             group = slice(first, first + _MOST_CHANNELS)
@@ -74,8 +76,8 @@ class Resampling:
         dtype = torch.float64 if pictures.dtype == torch.float64 else torch.float32
         flat = pictures.reshape(-1, height * width).to(dtype)
         if len(self._lent):
-            shares = torch.from_numpy(self._shares).to(device, dtype)
-            values = (flat[:, torch.from_numpy(self._lenders).to(device)] * shares).sum(2)
+            alike = torch.from_numpy(self._alike).to(device, dtype)
+            values = (flat[:, torch.from_numpy(self._lenders).to(device)] * alike).sum(2) / alike.sum(1)
             values = values.round() if pictures.dtype == torch.uint8 else values
             flat = flat.index_copy(1, torch.from_numpy(self._lent).to(device), values)
         grid = np.stack([self._x * (2 / max(width - 1, 1)) - 1, self._y * (2 / max(height - 1, 1)) - 1], 2)
@@ -88,7 +90,7 @@ class Resampling:
         return moved.reshape(*pictures.shape[:-2], *self._x.shape).to(pictures.dtype)
 
 
-def _rounded(places: Map, last: int) -> Map:
+def _rounded(places: NDArray[Any], last: int) -> Map:
     return np.asarray(np.rint(np.clip(places, 0, last) * _STEPS) / _STEPS, np.float32)
 
 
@@ -104,7 +106,7 @@ def _read(x: Map, y: Map, size: tuple[int, int]) -> NDArray[np.bool_]:
 def _nearest(
     readable: NDArray[np.bool_], needed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
-    """For each needed pixel (n,): the readable ones nearest to it (n, k), and the share of each (n, k).
+    """For each needed pixel (n,): readable ones by distance (n, k), and 1 for those as near as the first.
 
     Pixels are numbered row by row. Where nothing is readable, all stay as they are.
     """
@@ -117,7 +119,6 @@ def _nearest(
         return none, none.reshape(0, 1), np.zeros((0, 1), np.float32)
     alike = list(range(1, min(_MOST_ALIKE, len(rim)) + 1))
     distance, found = KDTree(rim).query(np.argwhere(needed), alike)
-    shares = distance <= distance[:, :1] + 1e-9
-    width = readable.shape[1]
-    lenders = (rim @ np.array([width, 1]))[found]
-    return np.flatnonzero(needed), lenders, (shares / shares.sum(1, keepdims=True)).astype(np.float32)
+    alike = (distance <= distance[:, :1] + 1e-9).astype(np.float32)
+    lenders = (rim @ np.array([readable.shape[1], 1]))[found]
+    return np.flatnonzero(needed), lenders, alike

@@ -30,7 +30,6 @@ SHAPES = {
     "needle": sa.SectorGeometry("phased", BOX, (79.5, 4), (-0.05, 0.05), (0, 105)),
 }
 MEAN_OF_FANS, LARGEST_1_PERCENT_OF_FANS = 4.0, 26  # grey levels, as to_polar says
-SMOOTH = 4.0  # grey levels; the largest
 
 
 @pytest.fixture(params=SHAPES)
@@ -61,9 +60,15 @@ def test_phantoms_there_and_back(geometry: str) -> None:
     assert not back[:, ~drawn].any()
     if geometry == "linear":
         assert not error.any()
-    else:
-        assert error.mean() < MEAN_OF_FANS
-        assert np.percentile(error, 99) <= LARGEST_1_PERCENT_OF_FANS
+        return
+    assert error.mean() < MEAN_OF_FANS
+    assert np.percentile(error, 99) <= LARGEST_1_PERCENT_OF_FANS
+    depths, beams = shape.to_polar(frames[0]).shape
+    finer = shape.from_polar(shape.to_polar(frames, (2 * depths, 2 * beams)), (112, 112))
+    finer_error = np.abs(finer.astype(int) - frames)[:, inside]
+    print(f"{geometry}: {error.mean():.2f}, {np.percentile(error, 99)}; twice {finer_error.mean():.2f}")
+    assert finer_error.mean() < 0.56 * error.mean()
+    assert np.percentile(finer_error, 99) < 0.56 * np.percentile(error, 99)
 
 
 @pytest.mark.parametrize("top", [255, 1.0])
@@ -78,7 +83,7 @@ def test_the_highest_level_stays_and_nothing_from_around_comes_in(
     full = np.full(polar.shape, top, dtype)
     np.testing.assert_array_equal(shape.from_polar(full, SIZE), np.where(sector, top, 0))
     tensor = shape.from_polar(shape.to_polar(torch.from_numpy(frame)), SIZE).numpy()
-    np.testing.assert_allclose(tensor, np.where(sector, top, 0), rtol=0 if top == 255 else 1e-6)
+    np.testing.assert_allclose(tensor, np.where(sector, top, 0), rtol=0 if top == 255 else 1e-5)
 
 
 def test_beams_cut_off_and_beyond_the_frame_are_black() -> None:
@@ -115,14 +120,15 @@ def test_rows_are_depths_and_columns_are_beams_at_any_opening(name: str) -> None
 
 
 def test_a_whole_turn_is_opencv_s() -> None:
-    image = cv2.GaussianBlur(noise(121, 121), (0, 0), 2)
     radii, angles, reach = 40, 120, 50.0
-    theirs = cv2.warpPolar(image, (radii, angles), (60, 60), reach, cv2.WARP_POLAR_LINEAR)
     last = reach * (radii - 1) / radii
     disc = sa.SectorGeometry("curved", (0, 0, 120, 120), (60, 60), (-1.5 * pi, 0.5 * pi), (0, last))
-    ours = disc.to_polar(image, (radii, angles + 1))
-    turned = theirs[(angles - np.arange(angles + 1)) % angles].T  # from the right, clockwise
-    assert np.abs(ours.astype(int) - turned)[:-1].max() <= 2, "maps of a 32nd of a pixel"
+    for image in np.mgrid[:121, :121].astype(np.float32):  # where each pixel came from
+        flags = cv2.WARP_POLAR_LINEAR | cv2.INTER_LINEAR
+        theirs = cv2.warpPolar(image, (radii, angles), (60, 60), reach, flags)
+        turned = theirs[(angles - np.arange(angles + 1)) % angles].T  # from the right, clockwise
+        ours = disc.to_polar(image, (radii, angles + 1))
+        assert np.abs(ours - turned)[:-1].max() < 0.017, "a 64th of a pixel; the last row is the rim"
 
 
 @pytest.mark.parametrize("width", [160, 159])
@@ -169,7 +175,7 @@ def test_numpy_and_torch_agree(shape: sa.SectorGeometry, dtype: type) -> None:
         assert theirs.numpy().dtype == dtype
         off = np.abs(ours.astype(float) - theirs.numpy())
         if dtype == np.uint8:  # halves may round either way
-            assert off.max() <= 1 and (off > 0).mean() < 0.002
+            assert off.max() <= 1 and (off > 0).mean() < 0.02
         else:
             assert off.max() < 0.01
 
@@ -186,7 +192,7 @@ def test_every_layout_is_plane_by_plane() -> None:
         np.testing.assert_array_equal(way(clip[1, ..., 3]), whole[1, ..., 3])
         tensor = torch.from_numpy(clip).movedim(-1, 1)[None]  # (B, T, C, H, W)
         apart = np.abs(way(tensor)[0].movedim(1, -1).numpy().astype(int) - whole)
-        assert apart.max() <= 1 and apart.mean() < 0.002
+        assert apart.max() <= 1 and apart.mean() < 0.01
     np.testing.assert_array_equal(clip, before)
 
 
