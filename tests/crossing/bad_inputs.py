@@ -31,6 +31,7 @@ IMAGE = np.full((8, 8), 5, np.uint8)
 SECTOR = np.zeros((8, 8), np.uint8)
 SECTOR[2:6, 2:6] = 1
 BACKGROUND = np.where(SECTOR, 0, 7).astype(np.uint8)
+FAN = sa.SectorGeometry("phased", (0, 0, 19, 19), (9.5, 1), (-0.5, 0.5), (12, 18))
 POOL = sa.BackgroundPool.from_arrays(np.stack([IMAGE, IMAGE]), np.stack([SECTOR, SECTOR]))
 NAN = IMAGE.astype(np.float32)
 NAN[0, 0] = np.nan
@@ -228,6 +229,19 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
         ValueError,
     ),
     ("ReshapeSector: factors in the wrong order", lambda: sa.ReshapeSector((1.2, 0.8)), ValueError),
+    ("along the beams: frames in a list", lambda: FAN.to_polar([IMAGE]), TypeError),
+    (
+        "along the beams: a tensor of integers",
+        lambda: FAN.to_polar(torch.zeros(20, 20, dtype=int)),
+        TypeError,
+    ),
+    ("along the beams: a tensor, channels last", lambda: FAN.to_polar(torch.zeros(20, 20, 3)), ValueError),
+    (
+        "along the beams: a sector elsewhere",
+        lambda: FAN.to_polar(np.zeros((9, 20), np.uint8)),
+        ValueError,
+    ),
+    ("along the beams: one depth", lambda: FAN.to_polar(np.zeros((20, 20), np.uint8), (1, 20)), ValueError),
     ("planted shortcut: fewer styles than labels", lambda: plant([0, 1, 2], [0, 1]), ValueError),
     ("planted shortcut: labels that are measured", lambda: plant([0.5, 1.5, 2.5], [0, 1]), TypeError),
     ("planted shortcut: a sector is missing", lambda: plant([0, 1], [0, 1], 0 * SECTOR), ValueError),

@@ -27,6 +27,7 @@ PANELS_AND_FACTS = {
     ),
     "landmarks": (2, [r"^5: row \d+, column \d+, moves [1-9]"]),
     "phantom": (5, ["the same inside the sectors: True", "shortcut=1: 100% of"]),
+    "polar": (3, [r"\(8, 224, 224\) -> \(8, 1\d\d, 2\d\d\) -> ", r"inside: [1-4]\.\d grey levels"]),
     "rivals": (
         8,
         [r"BackMix: correlation -?0\.(0\d|10), .* sector 0$", r"bokeh\): correlation 1\.00, .* sector 0$"],

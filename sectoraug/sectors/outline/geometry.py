@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from math import cos, isfinite, pi, sin
+from math import ceil, cos, floor, isfinite, pi, sin
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.sectors.outline.along_beams import AlongBeams
 
 KINDS = ("phased", "curved", "trapezoid", "rectangle")
 
-Map = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
-class SectorGeometry:
+class SectorGeometry(AlongBeams):
     """A box, and for all but rectangles a ring segment inside it: the sector is what lies in both.
 
     Coordinates are in pixels, x to the right and y down, with pixel centres at whole numbers: the
@@ -77,21 +76,9 @@ class SectorGeometry:
         return cls("rectangle", (-0.5, -0.5, width - 0.5, height - 0.5))
 
     @property
-    def opening_rad(self) -> float:
-        """The angle between the sides; 0 for a rectangle."""
-        return self.angles_rad[1] - self.angles_rad[0]
-
-    @property
     def upright(self) -> bool:
         """Whether it hangs or stands straight, alike on both sides of its apex (within half a degree)."""
         return abs(sin((self.angles_rad[0] + self.angles_rad[1]) / 2)) < 0.00875
-
-    @property
-    def depth_px(self) -> float:
-        """From the top arc to the bottom arc, or from a rectangle's top to its bottom."""
-        if self.apex_px is None:
-            return self.box_px[3] - self.box_px[1]
-        return self.radii_px[1] - self.radii_px[0]
 
     def rasterise(self, size: tuple[int, int]) -> NDArray[np.bool_]:
         """Draw it as (H, W) bool: True where a pixel's centre lies inside or on the edge."""
@@ -118,13 +105,8 @@ class SectorGeometry:
         Raises:
             ValueError: no pixel of an image of that size is inside.
         """
-        sector = self.rasterise(size)
+        sector = self._sector(size)
         rows, columns = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
-        if not len(rows):
-            raise ValueError(
-                f"no pixel of {size[0]} x {size[1]} is inside this sector; expected the size of the image "
-                "that it was fitted to: use scaled() for another."
-            )
         return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
     def scaled(self, factor_x: float, factor_y: float | None = None) -> SectorGeometry:
@@ -157,40 +139,12 @@ class SectorGeometry:
         apex = self.apex_px[0], height - 1 - self.apex_px[1]
         return replace(self, box_px=box, apex_px=apex, angles_rad=(pi - end, pi - start))
 
-    def polar_maps(self, depths: int, beams: int) -> tuple[Map, Map]:
-        """Maps for `cv2.remap` that turn the image into a (depths, beams) picture along the beams.
-
-        Row 0 is the top arc and the last row the bottom one, column 0 the left side and the last
-        column the right one. Rectangles give their own pixels.
-        """
-        depth, beam = np.linspace(0, 1, depths)[:, None], np.linspace(0, 1, beams)
-        if self.apex_px is None:
-            left, top, right, bottom = self.box_px
-            x = np.broadcast_to(left + beam * (right - left), (depths, beams))
-            y = np.broadcast_to(top + depth * (bottom - top), (depths, beams))
-        else:
-            radius = self.radii_px[0] + depth * self.depth_px
-            angle = self.angles_rad[0] + beam * self.opening_rad
-            x = self.apex_px[0] + radius * np.sin(angle)
-            y = self.apex_px[1] + radius * np.cos(angle) / self.pixel_aspect
-        return np.ascontiguousarray(x, np.float32), np.ascontiguousarray(y, np.float32)
-
-    def cartesian_maps(self, size: tuple[int, int], depths: int, beams: int) -> tuple[Map, Map]:
-        """Maps for `cv2.remap` that turn such a (depths, beams) picture back into the (H, W) image.
-
-        Outside the ring segment they point outside the picture: use a constant border.
-        """
-        height, width = checks.size(size)
-        x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
-        if self.apex_px is None:
-            left, top, right, bottom = self.box_px
-            beam = np.broadcast_to((x - left) / max(right - left, 1e-9), (height, width))
-            depth = np.broadcast_to((y - top) / max(bottom - top, 1e-9), (height, width))
-        else:
-            radius, angle = self._polar(x, y)
-            depth = (radius - self.radii_px[0]) / self.depth_px
-            beam = angle / self.opening_rad + 0.5
-        return (beam * (beams - 1)).astype(np.float32), (depth * (depths - 1)).astype(np.float32)
+    def _own_pixels(self) -> SectorGeometry:
+        """A rectangle cut to the centres of its outer pixels; any other sector as it is."""
+        left, top, right, bottom = self.box_px
+        box = ceil(left), ceil(top), floor(right), floor(bottom)
+        empty = box[0] > box[2] or box[1] > box[3]
+        return self if self.apex_px is not None or empty else replace(self, box_px=box)
 
     def to_dict(self) -> dict[str, Any]:
         """Numbers, strings, lists and None only, so that it fits into JSON."""
@@ -208,18 +162,6 @@ class SectorGeometry:
                 f"{', '.join(sorted(names))}: use SectorGeometry.to_dict."
             )
         return cls(**values)
-
-    def _polar(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Radius, and angle from the middle beam in -pi..pi."""
-        across, along = self._beam_axes(x, y)
-        return np.hypot(across, along), np.arctan2(across, along)
-
-    def _beam_axes(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Distances from the apex across and along the middle beam, in pixel widths."""
-        assert self.apex_px is not None
-        middle = (self.angles_rad[0] + self.angles_rad[1]) / 2
-        dx, dy = x - self.apex_px[0], (y - self.apex_px[1]) * self.pixel_aspect
-        return dx * cos(middle) - dy * sin(middle), dx * sin(middle) + dy * cos(middle)
 
 
 def _numbers(values: Any, count: int, name: str) -> tuple[float, ...]:

@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.outline.resampling import Map, Resampling
 
 _MOST_OPENING_RAD = 6.2
-_MOST_CHANNELS = 4  # that cv2.remap takes at once
-Map = NDArray[np.float32]
 
 
 class Reshaping:
@@ -35,29 +34,19 @@ class Reshaping:
         depth: float,
         shift_px: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        self._inside = inside
         self.shape = _reshaped(shape, inside.shape, opening, depth, shift_px)
         """The new outline; cuts by a box are gone from it, not from the sector."""
-        self._maps = _maps(self.shape, shape, inside.shape)
-        self._weights = cv2.remap(inside.astype(np.float32), *self._maps, cv2.INTER_LINEAR)
-        self.sector = (self._weights >= 0.5).view(np.uint8)
+        maps = _maps(self.shape, shape, inside.shape)
+        now = cv2.remap(inside.astype(np.float32), *maps, cv2.INTER_LINEAR) >= 0.5
+        self._echoes = Resampling(maps, inside != 0, now)
+        self._changed = now | (inside != 0)
+        self.sector = now.view(np.uint8)
         """(H, W) uint8, 1 where echoes are now."""
 
     def image(self, image: NDArray[Any]) -> NDArray[Any]:
         """The image (H, W[, C]) with its echoes moved; black where some were and none are now."""
-        planes = image.reshape(*image.shape[:2], -1)
-        groups = [planes[..., i : i + _MOST_CHANNELS] for i in range(0, planes.shape[2], _MOST_CHANNELS)]
-        moved = np.concatenate([self._moved(group) for group in groups], axis=2)
-        here, before = self.sector[..., None] != 0, self._inside[..., None] != 0
-        result = np.where(here, moved, np.where(before, 0, planes))
-        return np.ascontiguousarray(result.reshape(image.shape), image.dtype)
-
-    def _moved(self, planes: NDArray[Any]) -> NDArray[Any]:
-        # Only pixels of the sector are averaged: no overlay gets in, and its rim stays as bright as it was.
-        echoes = planes.astype(np.float32) * self._inside[..., None]
-        sums = cv2.remap(echoes, *self._maps, cv2.INTER_LINEAR).reshape(planes.shape)
-        moved = sums / np.maximum(self._weights, 1e-6)[..., None]
-        return moved if planes.dtype == np.float32 else np.clip(np.rint(moved), 0, 255).astype(planes.dtype)
+        changed = self._changed.reshape(*self._changed.shape, *[1] * (image.ndim - 2))
+        return np.where(changed, self._echoes(image), image)
 
 
 def _reshaped(
@@ -90,13 +79,6 @@ def _maps(new: SectorGeometry, old: SectorGeometry, size: tuple[int, ...]) -> tu
     """Maps for `cv2.remap`: where in the old image each pixel of the new one is."""
     beam, depth = new.cartesian_maps((size[0], size[1]), 2, 2)  # both 0..1 inside
     outside = (beam < 0) | (beam > 1) | (depth < 0) | (depth > 1)
-    if old.apex_px is None:
-        left, top, right, bottom = old.box_px
-        x, y = left + beam * (right - left), top + depth * (bottom - top)
-    else:
-        angle = old.angles_rad[0] + beam * old.opening_rad
-        radius = old.radii_px[0] + depth * old.depth_px
-        x = old.apex_px[0] + radius * np.sin(angle)
-        y = old.apex_px[1] + radius * np.cos(angle) / old.pixel_aspect
+    x, y = old.points_at(depth, beam)
     nowhere = np.float32(-10)
     return np.where(outside, nowhere, x).astype(np.float32), np.where(outside, nowhere, y).astype(np.float32)
