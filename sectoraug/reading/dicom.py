@@ -96,10 +96,11 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
             return
         except Exception as error:  # each decoder has errors of its own
             raise _unreadable(path, f"its frame {index}", error) from error
-        if palette is not None and frame.dtype == np.uint16:
+        is_wide = frame.dtype.newbyteorder("=") == np.uint16
+        if palette is not None and is_wide:
             # Colours fill the upper byte, but for scanners that store 8 bits in 16.
             frame = (frame >> (8 if _fills_16_bits(palette) else 0)).astype(np.uint8)
-        elif frame.dtype == np.uint16 and header.BitsStored <= 8:
+        elif is_wide and header.BitsStored <= 8:
             frame = frame.astype(np.uint8)
         yield 255 - frame if inverted else frame
 
