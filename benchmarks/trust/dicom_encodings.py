@@ -1,4 +1,4 @@
-"""The ways in which frames of ultrasound are stored in DICOM."""
+"""The ways in which frames of ultrasound are stored in DICOM, under the header of a made-up patient."""
 
 from __future__ import annotations
 
