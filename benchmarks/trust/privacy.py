@@ -49,7 +49,7 @@ def _of_commands(full: bool) -> list[Promise]:
     masks = " and ".join(f"{umask:03o}" for umask in umasks)
     modes = Promise(
         "All that a command or BackgroundPool.save writes is for its owner only, at any time",
-        f"{n_paths} files and folders of 6 commands and of BackgroundPool.save under umask {masks}, looked at "
+        f"{n_paths} paths of 6 commands and of BackgroundPool.save under umask {masks}, looked at "
         "while they ran and afterwards, the folder for temporary files among them",
         f"{len(wide)} are not" + (f": {wide}" if wide else ""),
         not wide and bool(n_paths),
