@@ -36,8 +36,8 @@ class Said:
     pages: dict[str, bytes] = field(default_factory=dict)
 
 
-def make_archive(folder: Path, broken: dict[str, Callable[[Path], object]]) -> None:
-    """DICOM clips with patients' names in their headers, drawn masks, a table of labels, and broken files."""
+def make_archive(folder: Path, broken: dict[str, Callable[[Path], object]], full: bool) -> None:
+    """DICOM clips of named patients, drawn masks, labels, and broken files, some of them undrawn if `full`."""
     data = sa.phantom.make_dataset(N, 0.95, size=SIZE)
     rows = []
     for i in range(N):
@@ -54,7 +54,7 @@ def make_archive(folder: Path, broken: dict[str, Callable[[Path], object]]) -> N
     for k, (name, make) in enumerate(broken.items()):  # those that can be read at all go through all commands
         make(folder / "clips" / "broken" / f"{name}.dcm")
         cv2.imwrite(str(folder / "drawn" / "broken" / f"{name}.png"), SECTOR * np.uint8(255))
-        if name in _FOUND:
+        if full and name in _FOUND:
             make(folder / "clips" / "broken" / f"{name}, not drawn.dcm")
         label = sa.phantom.VIEWS[k % 4]
         rows.append({"image": f"broken/{name}.dcm", "label": label, "patient": "broken"})

@@ -39,7 +39,7 @@ def _of_commands(full: bool) -> list[Promise]:
     for umask in umasks:
         with tempfile.TemporaryDirectory() as top:
             folder, watched = Path(top, "in"), Path(top, "watched")
-            make_archive(folder, DAMAGED)
+            make_archive(folder, DAMAGED, full)
             with seen_under(watched, 0.01 if full else 0.1) as seen:
                 said = run_all(folder, umask, watched)
             n_paths += len(seen)
