@@ -37,7 +37,7 @@ class Said:
 
 
 def make_archive(folder: Path, broken: dict[str, Callable[[Path], object]], full: bool) -> None:
-    """DICOM clips of named patients, drawn masks, labels, and broken files, some of them undrawn if `full`."""
+    """DICOM clips of named patients, drawn masks, labels, and broken files, some undrawn if `full`."""
     data = sa.phantom.make_dataset(N, 0.95, size=SIZE)
     rows = []
     for i in range(N):
