@@ -53,7 +53,7 @@ def read_header(path: Path) -> Any:
     except FileNotFoundError:
         raise
     except Exception as error:  # a damaged header can raise anything
-        raise _unreadable(path, "its header", error) from error
+        raise _unreadable(path, "its header", error) from None
     if "Rows" not in header:
         raise OSError(
             f"{path} is DICOM without an image; expected a clip or still: leave it out, or "
@@ -81,11 +81,11 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
     except (OSError, ImportError):
         raise
     except Exception as error:
-        raise _unreadable(path, "its pixels", error) from error
+        raise _unreadable(path, "its pixels", error) from None
     try:
         palette = _palette(header) if header.get("PhotometricInterpretation") == "PALETTE COLOR" else None
     except Exception as error:  # a damaged element can raise anything
-        raise _unreadable(path, "its palette", error) from error
+        raise _unreadable(path, "its palette", error) from None
     inverted = header.get("PhotometricInterpretation") == "MONOCHROME1"
     for index in count(1):
         try:
@@ -95,11 +95,12 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
         except StopIteration:
             return
         except Exception as error:  # each decoder has errors of its own
-            raise _unreadable(path, f"its frame {index}", error) from error
-        if palette is not None and frame.dtype == np.uint16:
+            raise _unreadable(path, f"its frame {index}", error) from None
+        is_wide = frame.dtype.newbyteorder("=") == np.uint16
+        if palette is not None and is_wide:
             # Colours fill the upper byte, but for scanners that store 8 bits in 16.
             frame = (frame >> (8 if _fills_16_bits(palette) else 0)).astype(np.uint8)
-        elif frame.dtype == np.uint16 and header.BitsStored <= 8:
+        elif is_wide and header.BitsStored <= 8:
             frame = frame.astype(np.uint8)
         yield 255 - frame if inverted else frame
 
@@ -170,11 +171,11 @@ def _decoder(path: Path, header: Any) -> str:
     name = "an unknown transfer syntax" if syntax.is_private else syntax.name
     try:
         decoder = get_decoder(syntax)
-    except NotImplementedError as error:
+    except NotImplementedError:
         raise OSError(
             f"{path} stores its pixels as {name}, which cannot be decoded; expected JPEG, JPEG-LS, "
             "JPEG 2000, RLE or none: export it as a video file, or without compression."
-        ) from error
+        ) from None
     if not decoder.is_available:
         raise ImportError(
             f'{path} stores its pixels as {name}, whose decoder is missing: pip install "sectoraug[dicom]".'
@@ -183,7 +184,7 @@ def _decoder(path: Path, header: Any) -> str:
 
 
 def _unreadable(path: Path, part: str, error: Exception) -> OSError:
-    # The library's own words may quote the header.
+    # The library's own words may quote the header: they are no part of the sentence, and no cause of it.
     return OSError(
         f"{path} is no readable DICOM image: {part} could not be decoded ({type(error).__name__}); it may be "
         "truncated, damaged or encrypted: copy it again, or leave it out."

@@ -23,8 +23,11 @@ def read_image(path: str | Path) -> NDArray[Any]:
     if path.suffix == ".npy":
         try:
             pixels = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            raise OSError(f"{path} is no readable NPY file: {error}") from error
+        except (ValueError, EOFError) as error:
+            raise OSError(
+                f"{path} is no readable NPY file ({type(error).__name__}): it is truncated, pickled or "
+                "something else; expected pixels: save them with np.save."
+            ) from error
     else:
         pixels = decode_image(path)
     checks.picture(pixels, str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,  # their tracebacks show local variables: paths and pixels
 )
+
+
+@app.callback()
+def _quietly() -> None:
+    warnings.simplefilter("ignore")  # those of libraries quote headers
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -62,8 +61,7 @@ def export(masks: Masks, *, options: ExportOptions) -> None:
         "CTP": (options.ctp, jobs.to_ctp),
     }
     wanted = {name: (to, way) for name, (to, way) in ways.items() if to is not None}
-    with one_sentence(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # libraries' warnings quote headers
+    with one_sentence():
         if not wanted:
             raise ValueError(
                 "no format came; expected --coco, --slicer-ultrasound, --dicom-seg, --nifti, --deid or --ctp."

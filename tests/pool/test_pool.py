@@ -242,6 +242,16 @@ def test_sizes_are_two_whole_numbers(files, size: object) -> None:  # type: igno
         sa.BackgroundPool.from_files(*files, size=size)
 
 
+def test_a_pickled_array_is_refused_without_advice_to_unpickle(files, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    images, _ = files
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    (tmp_path / "bare.npy").write_bytes(pickle.dumps([1]))
+    for name in ("objects.npy", "bare.npy"):
+        with pytest.raises(OSError, match=r"no readable NPY file .*np\.save\.$") as error:
+            sa.BackgroundPool.from_files(images[:1], [tmp_path / name], size=(8, 8))
+        assert "allow_pickle" not in str(error.value)
+
+
 def test_missing_file_keeps_its_name(files) -> None:  # type: ignore[no-untyped-def]
     images, sectors = files
     with pytest.raises(FileNotFoundError, match="nowhere"):

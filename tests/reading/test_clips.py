@@ -56,6 +56,8 @@ LOSSLESS: dict[str, Any] = {
     ),
     "the same in big endian": (palette_table()[GREY], lambda f: eight_bit_palette(f / "a.dcm", GREY, ">u2")),
     "palette of 16-bit indices": (palette_table()[GREY], lambda f: sixteen_bit_palette(f / "a.dcm")),
+    "8 of 16 bits": (GREY, lambda f: eight_of_sixteen_bits(f / "a.dcm", "<u2")),
+    "8 of 16 bits in big endian": (GREY, lambda f: eight_of_sixteen_bits(f / "a.dcm", ">u2")),
     "DICOM without preamble": (
         COLOUR,
         lambda f: without_preamble(make_dicom(f / "a.dcm", COLOUR, "RGB"), implicit=False),
@@ -186,6 +188,18 @@ def test_every_real_file_reads(real_data: Path) -> None:
 def sixteen_bit_palette(path: Path) -> Path:
     more = {"BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelData": GREY.astype("<u2").tobytes()}
     return make_dicom(path, GREY, "PALETTE COLOR", **more)
+
+
+def eight_of_sixteen_bits(path: Path, order: str) -> Path:
+    """Grey levels in the lower byte, and an overlay in the upper one, as DICOM once allowed."""
+    stored = (GREY.astype(np.uint16) | 0x5A00).astype(order)
+    make_dicom(path, GREY, BitsAllocated=16, PixelData=stored.tobytes())
+    data = pydicom.dcmread(path)
+    data["PixelData"].VR = "OW"
+    if order == ">u2":
+        data.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRBigEndian
+    pydicom.dcmwrite(path, data, implicit_vr=False, little_endian=order == "<u2", enforce_file_format=True)
+    return path
 
 
 @pytest.mark.parametrize("planar", [0, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,26 @@ def test_errors_quote_no_header(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="modality") as raised:
         sa.read_clip(path)
     assert "SECRET" not in str(raised.value).upper().replace(str(path).upper(), "")
+
+
+@pytest.mark.parametrize(
+    ("where", "word"),
+    [
+        ("PhotometricInterpretation", "DOE^JANE"),
+        ("NumberOfFrames", str(len(GREY))),
+        ("TransferSyntaxUID", ""),
+    ],
+)
+def test_no_part_of_a_traceback_quotes_the_header(where: str, word: str, tmp_path: Path) -> None:
+    path = make_dicom(tmp_path / "a.dcm", GREY, **({where: word} if where != "TransferSyntaxUID" else {}))
+    if where == "NumberOfFrames":
+        replaced(path, b"\x28\0\x08\0IS\x02\0" + f"{len(GREY)} ".encode(), b"\x28\0\x08\0IS\x08\0DOE^JANE")
+    if where == "TransferSyntaxUID":
+        path.write_bytes(path.read_bytes().replace(b"1.2.840.10008.1.2.1\0", b"1.2.DOE^JANE.11.2.10"))
+    with (
+        warnings.catch_warnings(),
+        pytest.raises(OSError, match="could not be decoded|cannot be decoded") as error,
+    ):
+        warnings.simplefilter("ignore")
+        sa.read_clip(path)
+    assert "DOE" not in "".join(traceback.format_exception(error.value))

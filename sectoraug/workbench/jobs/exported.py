@@ -156,6 +156,11 @@ def _to_rules(
 def _by_name(folder: Path) -> Iterator[Entry]:
     found: dict[str, Entry] = {}
     for entry in read_entries(folder):
+        if ".." in Path(entry.source).parts or Path(entry.source).is_absolute():
+            raise ValueError(
+                f"the manifest in {folder} names a clip outside the folder of its clips; expected none, "
+                "as masks are exported under such names: is it the one that `sectoraug masks` wrote?"
+            )
         before = found.get(entry.source)
         if before is not None and _both_there(before, entry):
             raise ValueError(

@@ -39,8 +39,18 @@ _OF_STORED_VALUES = (  # they describe the source's stored values and tables, wh
     ),
     *(f"Segmented{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue")),
 )
-_PICTURES = (0x00880200, 0x00420011)  # IconImageSequence, EncapsulatedDocument
-_BINARY = ("OB", "OW", "OF", "OD", "OL", "OV")
+_WHOLE = (  # sequences that mean nothing once what is binary in them is gone
+    0x00880200,  # IconImageSequence
+    0x54000100,  # WaveformSequence
+    0x00283000,  # ModalityLUTSequence
+    0x00283010,  # VOILUTSequence
+    0x20500010,  # PresentationLUTSequence
+    0x04000500,  # EncryptedAttributesSequence
+    0x4FFE0001,  # MACParametersSequence
+    0xFFFAFFFA,  # DigitalSignaturesSequence
+)
+_BINARY = {"OB", "OW", "OF", "OD", "OL", "OV", "UN"}
+_LONGEST_PRIVATE_BYTES = 256  # vendors keep small pictures as numbers and as text, too
 _DERIVATION = f"Pixels outside the ultrasound sector set to 0 by sectoraug {__version__}; not de-identified."
 
 
@@ -60,8 +70,9 @@ def write_dicom(part: Path, frames: Iterator[NDArray[np.uint8]], path: Path, n: 
             f"{path} takes {length / 2**30:.1f} GiB without compression; expected less than 4, the most that "
             "a DICOM element holds: split the clip."
         )
-    _say_what_was_done(header, path)
+    lossy_method = _LOSSY.get(str(header.file_meta.get("TransferSyntaxUID")))
     _remove_other_pixels(header)
+    _say_what_was_done(header, lossy_method)
     _describe_pixels(header, first, n)
     dcmwrite(part, header, enforce_file_format=True)
     with open(part, "ab") as file:  # the pixels are the last element, so they need not be held in memory
@@ -72,11 +83,10 @@ def write_dicom(part: Path, frames: Iterator[NDArray[np.uint8]], path: Path, n: 
         file.write(b"\0" * (length % 2))
 
 
-def _say_what_was_done(header: Any, path: Path) -> None:
+def _say_what_was_done(header: Any, lossy_method: str | None) -> None:
     from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-    lossy_method = _LOSSY.get(str(header.file_meta.TransferSyntaxUID))
     if lossy_method and header.get("LossyImageCompression") != "01":
         header.LossyImageCompression = "01"  # once lossy, always lossy
         header.LossyImageCompressionMethod = lossy_method
@@ -95,16 +105,21 @@ def _say_what_was_done(header: Any, path: Path) -> None:
 
 
 def _remove_other_pixels(header: Any) -> None:
-    """Overlay planes, icons, documents, and what is private and binary, or unknown, at any depth."""
+    """At any depth: overlays, curves, what is binary or of unknown kind, and what is private and long."""
     for tag in list(header.keys()):
         kind = _kind(header, tag)
-        is_overlay = 0x6000 <= tag.group <= 0x60FF
-        is_pixels = tag.group == 0x7FE0 or tag in _PICTURES
-        if is_overlay or is_pixels or kind == "UN" or (tag.is_private and kind in _BINARY):
+        is_plane = tag.group >> 8 in (0x50, 0x60, 0x7F) and not tag.is_private
+        if is_plane or tag in _WHOLE or _BINARY & set(kind.split(" or ")):
             del header[tag]
         elif kind == "SQ":
             for item in header[tag].value:
                 _remove_other_pixels(item)
+        elif tag.is_private and _length(header.get_item(tag).value) > _LONGEST_PRIVATE_BYTES:
+            del header[tag]
+
+
+def _length(value: Any) -> int:
+    return len(value if isinstance(value, bytes) else str(value))
 
 
 def _kind(header: Any, tag: Any) -> str:

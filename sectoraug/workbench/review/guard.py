@@ -87,6 +87,8 @@ class Guard:
         host = headers[b"host"][0]
         if not given and not any(self._is_token(_cookie(c, self.cookie)) for c in headers.get(b"cookie", [])):
             return 403, "This page needs its token: use the whole address that the terminal shows."
+        if not given and headers.get(b"sec-fetch-site", ["none"]) not in (["same-origin"], ["none"]):
+            return 403, "Only the page itself may ask."  # another port of this machine gets the cookie, too
         if scope["method"] not in ("GET", "HEAD", "POST"):
             return 405, "Only GET and POST."
         if scope["method"] == "POST" and headers.get(b"origin") != [f"http://{host}"]:

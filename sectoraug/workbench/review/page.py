@@ -94,7 +94,7 @@ class _Answers:
             await run_in_threadpool(lambda: self.review.decide(json.loads(body)))
         except OSError as error:
             return Response(f"Not written: {error.strerror or 'the journal is held'}.", 507)
-        except (TypeError, KeyError, IndexError, ValueError):
+        except (TypeError, KeyError, IndexError, ValueError, RecursionError):
             return Response("Not of the form that the page sends.", 400)
         return _json({"verdicts": self.review.verdicts()})
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sectoraug.workbench.review.guard import Guard
 from sectoraug.workbench.review.sorting import Review
 
+_MOST_HEADER_BYTES = 32_768
+
 
 @dataclass(frozen=True)
 class Server:
@@ -26,8 +28,12 @@ class Server:
         """Serve until interrupted."""
         import uvicorn
 
+        from sectoraug.workbench.review.overdue import Prompt
+
         config = uvicorn.Config(
             self.guard,
+            http=Prompt,
+            h11_max_incomplete_event_size=_MOST_HEADER_BYTES,
             access_log=False,
             log_config=None,
             log_level="critical",  # tracebacks can quote paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,17 @@ def test_two_clips_of_one_name_are_one_sentence(clips: Path, tmp_path: Path) -> 
     )
     (tmp_path / "1" / "a.dcm").unlink()
     assert len(chosen(masks).masks) == 1
+
+
+@pytest.mark.parametrize("name", ["../escaped.dcm", "a/../../escaped.dcm", "{top}/escaped.dcm"])
+def test_a_name_that_leads_elsewhere_is_refused(masks: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "masks").mkdir()
+    whole = [{**e, "source": name.format(top=tmp_path)} for e in entries(masks) if e["file"]][:1]
+    shutil.copytree(masks / "masks", tmp_path / "masks" / "masks")
+    (tmp_path / "masks" / "manifest.jsonl").write_text(json.dumps(whole[0]) + "\n")
+    said = sectoraug("export", tmp_path / "masks", "--nifti", tmp_path / "out", status=2)
+    assert "names a clip outside the folder" in said
+    assert not list(tmp_path.rglob("escaped*"))
 
 
 BAD: list[tuple[Callable[[Path], list[object]], str]] = [

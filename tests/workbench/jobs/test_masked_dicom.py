@@ -47,6 +47,37 @@ def other_pixels(data: Any) -> None:
     data.DataSetTrailingPadding = leak
 
 
+def rarer_pixels(data: Any) -> None:
+    """Retired groups, groups that no dictionary has, vendors' numbers and text, elements of a wrong kind."""
+    leak = b"LEAK" * 64
+    for tag in (0x50003000, 0x5002200C, 0x7F000010, 0x7E000010, 0x000C0010):
+        data.add_new(tag, "OW", leak)
+    for tag in (0x00082111, 0x00282000, 0x00321060):  # a text, a profile, a text
+        data.add_new(tag, "OB", leak)
+    data.add_new(0x56000020, "OF", leak)
+    for sequence, tag in ((0x54000100, 0x54001010), (0x00283010, 0x00283006), (0x04000500, 0x04000520)):
+        item = pydicom.Dataset()
+        item.add_new(tag, "OW", leak)
+        data.add_new(sequence, "SQ", [item])
+    block = data.private_block(0x2001, "VENDOR", create=True)
+    block.add_new(0x04, "UL", [int.from_bytes(b"LEAK", "little")] * 65)
+    block.add_new(0x05, "LT", "LEAK" * 65)
+    block.add_new(0x06, "US", [7] * 9)
+
+
+def test_no_pixels_hide_in_rarer_places(tmp_path: Path) -> None:
+    clip = make_dicom(tmp_path / "a.dcm", WHITE)
+    data = pydicom.dcmread(clip)
+    rarer_pixels(data)
+    data.save_as(clip, enforce_file_format=True)
+    copy = written(clip, tmp_path)
+    assert b"LEAK" not in Path(copy.filename).read_bytes()
+    left = {element.tag.group for element in copy}
+    assert not left & {0x000C, 0x5000, 0x5002, 0x5400, 0x5600, 0x7E00, 0x7F00, 0x0400}
+    assert "VOILUTSequence" not in copy and copy[0x2001, 0x1006].value == [7] * 9
+    assert copy.DerivationDescription.startswith("Pixels outside")
+
+
 @pytest.mark.parametrize("syntax", ["ExplicitVRLittleEndian", "ImplicitVRLittleEndian", "RLELossless"])
 def test_no_pixels_hide_elsewhere_in_a_dicom_copy(syntax: str, tmp_path: Path) -> None:
     clip = make_dicom(tmp_path / "a.dcm", WHITE)

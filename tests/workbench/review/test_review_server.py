@@ -75,6 +75,8 @@ def test_other_names_for_this_machine_are_refused(server: tuple[Serving, Path], 
         ({"Cookie": ""}, 403),
         ({"Host": "evil.example"}, 421),
         ({"Content_Type": "text/plain"}, 415),
+        ({"Sec_Fetch_Site": "same-site"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
     ],
 )
 def test_others_cannot_decide(server: tuple[Serving, Path], headers: dict[str, str], status: int) -> None:
@@ -84,6 +86,15 @@ def test_others_cannot_decide(server: tuple[Serving, Path], headers: dict[str, s
     assert running.ask("/decisions", "GET")[0] == 405
     assert running.ask("/decisions", "PUT", OUT)[0] == 405
     assert Review(folder).verdicts() == before
+
+
+def test_pages_of_other_ports_see_nothing(server: tuple[Serving, Path]) -> None:
+    """They are of the same site, so that the browser sends the cookie."""
+    running, _ = server
+    for site, status in (("same-site", 403), ("cross-site", 403), ("same-origin", 200), ("none", 200)):
+        assert running.ask("/frames/0", Sec_Fetch_Site=site)[0] == status
+    # A link to the whole address may stand anywhere, as in a terminal that is a web page.
+    assert running.ask(f"/?token={running.token}", Cookie="", Sec_Fetch_Site="cross-site")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -112,6 +123,7 @@ def test_there_is_nothing_else(server: tuple[Serving, Path], path: str) -> None:
     [
         b"",
         b"no json",
+        b"[" * 100_000,
         [],
         {},
         wish(how="force"),
