@@ -44,17 +44,11 @@ def graph_of(model: nn.Module, outputs: list[str]) -> onnx.ModelProto:
     )
     fold_constants(program.model)
     remove_unused_nodes(program.model)
-    graph = program.model_proto
-    del graph.metadata_props[:]
-    for part in (
-        graph.graph,
-        *graph.graph.node,
-        *graph.graph.value_info,
-        *graph.graph.input,
-        *graph.graph.output,
-    ):
+    model_proto = program.model_proto
+    graph = model_proto.graph
+    for part in (model_proto, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         del part.metadata_props[:]  # lines of code and where they lie
-    return graph
+    return model_proto
 
 
 def point_into(graph: onnx.ModelProto, weights: Path) -> None:
@@ -84,6 +78,13 @@ def point_into(graph: onnx.ModelProto, weights: Path) -> None:
     graph.graph.node.extend(after)
 
 
+def write_graph(weights: Path, model: nn.Module, outputs: list[str]) -> None:
+    """Beside the weights, called like them."""
+    graph = graph_of(model, outputs)
+    point_into(graph, weights)
+    weights.with_suffix(".onnx").write_bytes(graph.SerializeToString(deterministic=True))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -93,14 +94,12 @@ def main() -> None:
     )
     out = parser.parse_args().out
     for name, (model, outputs) in NETWORKS.items():
-        path = (CLUES / name).with_suffix(".onnx")
         if out is None:
-            graph = graph_of(model(), outputs)
-            point_into(graph, CLUES / name)
-            path.write_bytes(graph.SerializeToString(deterministic=True))
+            write_graph(CLUES / name, model(), outputs)
         else:
             out.mkdir(parents=True, exist_ok=True)
-            onnx.save(onnx.load(path), out / path.name)  # which reads the external data
+            path = (CLUES / name).with_suffix(".onnx")
+            onnx.save(onnx.load(path), out / path.name)  # loading reads the external data
 
 
 if __name__ == "__main__":
