@@ -15,8 +15,7 @@ from scenes import Scene
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from sectoraug.sectors.clues.net import squeezed
-from sectoraug.sectors.clues.net_model import SIDE_PX
+from sectoraug.sectors.clues.net import SIDE_PX, squeezed
 
 _UNKNOWN = 255
 

@@ -45,7 +45,7 @@ def network(path: Path) -> Iterator[None]:
     model = SectorNet()
     model.load_state_dict(load_file(path))
     model.eval()
-    with patch("sectoraug.sectors.clues.net.default_net", lambda: model):
+    with patch("sectoraug.sectors.clues.net_torch.default_net", lambda: model):
         yield
 
 

@@ -33,9 +33,10 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from sectoraug.sectors.clues.net import OVERLAY_WEIGHTS, WEIGHTS
-from sectoraug.sectors.clues.net_model import SectorNet, planes
+from sectoraug.sectors.clues.net import planes
+from sectoraug.sectors.clues.net_model import SectorNet
 from sectoraug.sectors.clues.net_overlay import OverlayNet
+from sectoraug.sectors.clues.net_torch import OVERLAY_WEIGHTS, WEIGHTS
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -82,8 +83,9 @@ def fit(
 
 def answered(model: nn.Module, seen: Batch) -> Any:
     """What a network says of a batch, in half precision."""
+    shown = torch.from_numpy(planes(seen.greys.numpy()))
     with torch.autocast("cpu", torch.bfloat16):
-        return model(planes(seen.greys).contiguous(memory_format=torch.channels_last))
+        return model(shown.contiguous(memory_format=torch.channels_last))
 
 
 def train(model: SectorNet, parts: Parts, plan: Plan, title: str) -> None:

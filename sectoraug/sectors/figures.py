@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.echoes import Evidence
 from sectoraug.sectors.clues.motion import ClipStatistics
-
-if TYPE_CHECKING:
-    from sectoraug.sectors.clues.net import Seen  # imports torch
+from sectoraug.sectors.clues.net import Seen
 
 _WRITTEN = 0.6  # probability of overlay from which on a pixel counts
 _STILL = 1.0  # grey levels of mean absolute difference: what moves more is no overlay

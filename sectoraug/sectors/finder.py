@@ -14,6 +14,7 @@ from sectoraug.sectors import refusals
 from sectoraug.sectors.clues.echoes import levels
 from sectoraug.sectors.clues.halo import cleaned
 from sectoraug.sectors.clues.motion import ClipStatistics
+from sectoraug.sectors.clues.net import ENGINES
 from sectoraug.sectors.clues.oddities import border_share, doppler
 from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import SectorEstimate, joined, note_on
@@ -37,6 +38,7 @@ def sector_from_clip(
     opening_px: int = 5,
     parts: str = "one",
     regions: Sequence[Region] = (),
+    engine: str = "torch",
 ) -> SectorEstimate:
     """Find the sector of a clip in one pass over its frames, in memory that does not grow with them.
 
@@ -53,6 +55,8 @@ def sector_from_clip(
             blank, title) is left out. `note` says so.
         regions: for "fan", what `read_regions` found in the file's header: one more clue, never believed
             unchecked.
+        engine: for "fan", what computes the network: "torch", or "onnx", which imports no torch (the extra
+            `onnx`).
 
     Returns:
         The estimate. For the recipes `geometry` is None and `quality` the share of the hull that moved.
@@ -61,6 +65,7 @@ def sector_from_clip(
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
         TypeError, ValueError: frames are not uint8, or of several sizes, or there are none.
+        ImportError: the engine's library is not installed.
 
     Examples:
         >>> import sectoraug as sa
@@ -71,19 +76,20 @@ def sector_from_clip(
     """
     checks.choice(method, METHODS, "method")
     checks.choice(parts, PARTS, "parts")
+    checks.choice(engine, ENGINES, "engine")
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
-    return sector_of_group(chosen(groups_of_clip(frames), parts), regions)
+    return sector_of_group(chosen(groups_of_clip(frames), parts), regions, engine)
 
 
-def sector_of_group(group: Group, regions: Sequence[Region] = ()) -> SectorEstimate:
+def sector_of_group(group: Group, regions: Sequence[Region] = (), engine: str = "torch") -> SectorEstimate:
     """The sector of frames that show one; errors as of `sector_from_clip`."""
-    found = _decide(group.statistics, regions, ask_net=True)
+    found = _decide(group.statistics, regions, engine)
     return replace(found, note=joined(found.note, group.note))
 
 
 def sector_from_image(
-    frame: NDArray[Any], method: str = "net", *, regions: Sequence[Region] = ()
+    frame: NDArray[Any], method: str = "net", *, regions: Sequence[Region] = (), engine: str = "torch"
 ) -> SectorEstimate:
     """Find the sector of a still.
 
@@ -95,11 +101,12 @@ def sector_from_image(
         method: "net" asks the small network that comes with the package (a U-Net) and fits an outline to
             what it sees; where none explains that, `geometry` is None and the quality lower;
             "intensity" fits an outline to brightness and texture.
-        regions: for "net", as of `sector_from_clip`.
+        regions, engine: for "net", as of `sector_from_clip`.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
         TypeError, ValueError: the frame is no uint8 image.
+        ImportError: the engine's library is not installed.
 
     Examples:
         >>> import sectoraug as sa
@@ -108,31 +115,34 @@ def sector_from_image(
         (112, 112)
     """
     checks.choice(method, IMAGE_METHODS, "method")
+    checks.choice(engine, ENGINES, "engine")
     checks.picture(frame, "frame")
     if method == "intensity":
-        return _decide(clip_statistics([frame]), ask_net=False)
+        return _decide(clip_statistics([frame]))
     clip = clip_statistics([frame])
     small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
     refusals.refuse_blank(small)
-    return sector_of_still(clip, small, looked_at(small, regions), "it is a still")
+    return sector_of_still(clip, small, looked_at(small, regions, engine), "it is a still")
 
 
-def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
+def with_figures(found: SectorEstimate, clip: ClipStatistics, engine: str = "torch") -> SectorEstimate:
     """A sector that was drawn, with the figures that a found one has."""
     small = clip.shrunk(FIT_PX)
     evidence = next(levels(cleaned(small)))
     moving = () if evidence.static else (small, evidence)
-    return replace(found, **figures(found.sector, looked_at(small), *moving)._asdict())
+    return replace(found, **figures(found.sector, looked_at(small, (), engine), *moving)._asdict())
 
 
-def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool) -> SectorEstimate:
-    """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
+def _decide(
+    clip: ClipStatistics, regions: Sequence[Region] = (), engine: str | None = None
+) -> SectorEstimate:
+    """By fitting an outline; with an engine, where nothing moves the network decides."""
     raw = clip.shrunk(FIT_PX)
     refusals.refuse_noise(raw)
     refusals.refuse_blank(raw)
     small = cleaned(raw)
-    seen = looked_at(raw, regions) if ask_net else None
+    seen = None if engine is None else looked_at(raw, regions, engine)
     best = best_either_way_up(
         levels(small), levels(small.upside_down()), None if seen is None else seen.log_odds
     )

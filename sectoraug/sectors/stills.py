@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, log
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -13,6 +12,7 @@ from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
 from sectoraug.sectors.clues.echoes import weigh
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
+from sectoraug.sectors.clues.net import Seen, seen_by_net
 from sectoraug.sectors.clues.oddities import doppler
 from sectoraug.sectors.clues.regions import outside
 from sectoraug.sectors.clues.regions import single as single_by
@@ -22,9 +22,6 @@ from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
 from sectoraug.sectors.rim import without_strokes
-
-if TYPE_CHECKING:
-    from sectoraug.sectors.clues.net import Seen  # imports torch
 
 _LOOK_PX = 256  # longer side on which outlines are fitted to it
 _WHOLE = 0.985  # share of the frame from which on a sector is the frame
@@ -77,12 +74,10 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, seen: Seen, why
     return SectorEstimate(sector, shape, round(quality, 4), note, *figures(sector, seen))
 
 
-def looked_at(small: ClipStatistics, regions: Sequence[Region] = ()) -> Seen:
+def looked_at(small: ClipStatistics, regions: Sequence[Region] = (), engine: str = "torch") -> Seen:
     """What the network makes of a frame from a clip's middle, and what its header adds."""
-    from sectoraug.sectors.clues.net import seen_by_net  # imports torch
-
     height, width = small.mean.shape
-    seen = seen_by_net(small.samples[len(small.samples) // 2][1])
+    seen = seen_by_net(small.samples[len(small.samples) // 2][1], engine)
     log_odds = seen.log_odds + outside(regions, (height, width))
     single = seen.single + single_by(regions, (height, width))
     return seen._replace(log_odds=at_most(log_odds, _LOOK_PX), single=single)

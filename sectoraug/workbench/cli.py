@@ -58,6 +58,13 @@ def masks(
             help="A clip of more or fewer frames than its header says: refused, or noted and done.",
         ),
     ] = "raise",
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="torch|onnx",
+            help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
+        ),
+    ] = "torch",
     *,
     options: RunOptions,
 ) -> None:
@@ -67,12 +74,15 @@ def masks(
     """
     from sectoraug import checks
     from sectoraug.reading.clips import MISCOUNTED
+    from sectoraug.sectors.clues.net import ENGINES
     from sectoraug.workbench.jobs.masks import PARTS, FindSector
     from sectoraug.workbench.run.drawn import with_drawn
 
     with one_sentence():
         checks.choice(parts, PARTS, "--parts")
         checks.choice(miscounted, MISCOUNTED, "--miscounted")
+        if checks.choice(network, ENGINES, "--network") == "onnx":
+            import sectoraug.sectors.clues.net_onnx  # noqa: F401 - once here, or each clip would miss it
 
     sources, others = sources_of(inputs, [out, *([drawn] if drawn else [])], options)
     if drawn is not None:
@@ -80,7 +90,7 @@ def masks(
             sources, unused = with_drawn(sources, drawn)
         for sentence in unused:
             typer.echo(sentence, err=True)
-    job = FindSector(str(out.absolute()), parts, miscounted)
+    job = FindSector(str(out.absolute()), parts, miscounted, network)
     raise typer.Exit(run_job("masks", job, sources, others, out, options).exit_code)
 
 

@@ -263,6 +263,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("no ultrasound", lambda: sa.read_clip(examples.get_path("ct")), ValueError),
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
+    ("sector: an unknown engine", lambda: sa.sector_from_image(IMAGE, engine="tflite"), ValueError),
     (
         "masks --drawn: COCO with two annotations of a clip",
         lambda: read_mask(".json", coco_of(2), "view.avi"),

@@ -1,26 +1,38 @@
-"""The sector of one frame, and what is written on it, by the networks that come with the package."""
+"""The sector of one frame, and what is written on it, by the networks that come with the package.
+
+Which library computes them is an engine's affair: a module of two functions, beside this one.
+"""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import as_file, files
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import nn
+from scipy.special import expit
 
+from sectoraug import checks
 from sectoraug.reading.clips import to_grey
-from sectoraug.sectors.clues.net_model import SIDE_PX, SectorNet, planes
-from sectoraug.sectors.clues.net_overlay import OverlayNet
 
-Net = TypeVar("Net", bound=nn.Module)
-WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"
+Planes = NDArray[np.float32]
+"""(B, 2, SIDE_PX, SIDE_PX), as `planes` makes them."""
+
+ENGINES = ("torch", "onnx")
+SIDE_PX = 256
+_DARKEST = 0.1  # share of a frame
 _MARGIN = 0.2  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
+
+
+class Engine(Protocol):
+    """What computes the networks that come with the package, of one frame's planes."""
+
+    def sector_logits(self, seen: Planes) -> tuple[NDArray[np.float32], float]:
+        """(SIDE_PX, SIDE_PX), above 0 inside the sector, and the log-odds of one sector."""
+
+    def overlay_logits(self, seen: Planes) -> NDArray[np.float32]:
+        """(SIDE_PX, SIDE_PX), above 0 where overlay is."""
 
 
 class Seen(NamedTuple):
@@ -34,45 +46,42 @@ class Seen(NamedTuple):
     """Log-odds of the frame's showing one sector, so neither several nor a strip."""
 
 
-def seen_by_net(frame: NDArray[Any], model: SectorNet | None = None) -> Seen:
+def seen_by_net(frame: NDArray[Any], engine: str = "torch") -> Seen:
     """Look at a frame; what covers little of it is looked at again, close up.
 
     Args:
         frame: (H, W) or (H, W, 3) uint8.
-        model: another network; the package's own if left out.
+        engine: one of ENGINES.
+
+    Raises:
+        ImportError: the engine's library is not installed.
     """
-    model = default_net() if model is None else model
+    net = engine_named(engine)
     grey = to_grey(frame)
-    logits, single = _look(grey, model)
+    whole = planes(squeezed(grey)[None, None])
+    logits, single = net.sector_logits(whole)
     # Specks far off are no reason to stay away.
     found = cv2.morphologyEx((logits > 0).view(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     around = _surroundings(found > 0, grey.shape)
     log_odds = _enlarged(logits, grey.shape)
-    close = grey if around is None else grey[around]
+    close, size = whole, grey.shape
     if around is not None:
-        log_odds[around] = (log_odds[around] + _enlarged(_look(close, model)[0], close.shape)) / 2
+        close, size = planes(squeezed(grey[around])[None, None]), grey[around].shape
+        log_odds[around] = (log_odds[around] + _enlarged(net.sector_logits(close)[0], size)) / 2
     overlay = np.zeros(grey.shape, np.float32)
-    overlay[around or ...] = _enlarged(_written(close), close.shape)
+    overlay[around or ...] = _enlarged(expit(net.overlay_logits(close)), size)
     return Seen(log_odds, overlay, single)
 
 
-@cache
-def default_net() -> SectorNet:
-    """The network for sectors that comes with the package, read once."""
-    return _loaded(SectorNet(), WEIGHTS)
+def engine_named(name: str) -> Engine:
+    """The module that computes the networks, imported when asked for."""
+    if checks.choice(name, ENGINES, "engine") == "onnx":
+        from sectoraug.sectors.clues import net_onnx  # imports onnxruntime
 
+        return net_onnx
+    from sectoraug.sectors.clues import net_torch  # imports torch
 
-@cache
-def default_overlay_net() -> OverlayNet:
-    """The network for overlay that comes with the package, read once."""
-    return _loaded(OverlayNet(), OVERLAY_WEIGHTS)
-
-
-def _loaded(model: Net, name: str) -> Net:
-    with as_file(files("sectoraug.sectors.clues") / name) as path:
-        model.load_state_dict({key: value.float() for key, value in load_file(path).items()}, strict=False)
-    model.eval().to(memory_format=torch.channels_last)
-    return model
+    return net_torch
 
 
 def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
@@ -82,22 +91,18 @@ def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=how), np.float32)
 
 
-def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
-    """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the log-odds of one sector."""
-    with torch.inference_mode():
-        answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
-    return answer.inside[0, 0].numpy(), float(answer.single)
+def planes(grey: NDArray[np.float32]) -> Planes:
+    """(B, 1, H, W) grey levels 0..255 to the networks' input: as they are, and on a logarithmic scale.
+
+    The second plane shows the noise floor of dark echoes, a grey level or two above the darkest tenth of
+    the frame.
+    """
+    darkest = np.quantile(grey, _DARKEST, axis=(2, 3), keepdims=True).astype(np.float32)
+    return np.concatenate([grey / 255, np.log1p(np.maximum(grey - darkest, 0)) / np.float32(5.5452)], 1)
 
 
-def _written(grey: NDArray[Any]) -> NDArray[np.float32]:
-    """Probabilities (SIDE_PX, SIDE_PX) of overlay of a frame squeezed to a square."""
-    with torch.inference_mode():
-        answer = default_overlay_net()(planes(torch.from_numpy(squeezed(grey))[None, None]))
-    return np.asarray(answer[0, 0].sigmoid().numpy(), np.float32)
-
-
-def _enlarged(logits: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(logits, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+def _enlarged(plane: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(plane, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def _surroundings(found: NDArray[np.bool_], size: tuple[int, ...]) -> tuple[slice, slice] | None:

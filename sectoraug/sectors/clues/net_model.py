@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SIDE_PX = 256
 _SHUFFLE = 4
 _WIDTHS = (32, 64, 96, 128, 160)
 
@@ -45,7 +44,7 @@ class SectorNet(nn.Module):
         self.single = nn.Linear(2 * _WIDTHS[-1], 1)
 
     def forward(self, images: Tensor) -> Answer:
-        """(B, 2, 256, 256) float32 of `planes` to the network's answer."""
+        """(B, 2, 256, 256) float32 of `net.planes` to the network's answer."""
         x = functional.pixel_unshuffle(images, _SHUFFLE)
         skips: list[Tensor] = []
         for depth, block in enumerate(self.down):
@@ -58,16 +57,6 @@ class SectorNet(nn.Module):
             x = block(torch.cat([x, skips.pop()], 1))
         both = functional.pixel_shuffle(self.head(x), _SHUFFLE)
         return Answer(both[:, :1], both[:, 1:], single)
-
-
-def planes(grey: Tensor) -> Tensor:
-    """(B, 1, H, W) grey levels 0..255 to the network's input: as they are, and on a logarithmic scale.
-
-    The second plane shows the noise floor of dark echoes, a grey level or two above the darkest tenth of
-    the frame.
-    """
-    darkest = grey.flatten(1).quantile(0.1, 1)[:, None, None, None]
-    return torch.cat([grey / 255, torch.log1p((grey - darkest).clamp(min=0)) / 5.5452], 1)
 
 
 def block(inside: int, outside: int) -> nn.Sequential:

@@ -35,7 +35,7 @@ class OverlayNet(nn.Module):
         nn.init.constant_(self.head.bias, -3.0)  # overlay is rare
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 2, 256, 256) float32 of `planes` to logits (B, 1, 256, 256), above 0 where overlay is."""
+        """(B, 2, 256, 256) float32 of `net.planes` to logits (B, 1, 256, 256), above 0 where overlay is."""
         fine = self.fine(functional.pixel_unshuffle(images, _SHUFFLE))
         middle = self.middle(functional.max_pool2d(fine, 2))
         coarse = self.coarse(functional.max_pool2d(middle, 2))

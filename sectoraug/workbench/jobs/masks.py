@@ -37,6 +37,8 @@ class FindSector:
     """Whether a clip whose sector changes midway is refused ("one"), or gets a mask a part ("each")."""
     miscounted: str = "raise"
     """As of `iter_clip`; of what is kept the note tells the counts."""
+    network: str = "torch"
+    """The engine of `sector_from_clip`."""
 
     def __call__(self, source: Source, sha256: str) -> list[Entry]:
         folder, name = Path(self.folder), f"masks/{sha256[:2]}/{sha256}"
@@ -47,13 +49,16 @@ class FindSector:
         found: list[_Found]
         if drawn is not None:
             mask = read_drawn(drawn, source.drawn_as if source.drawn else "", Path(source.path))
-            found = [(None, _drawn_sector(mask, counted))]
+            found = [(None, _drawn_sector(mask, counted, self.network))]
         else:
             regions = read_regions(source.path)
             if self.parts == "one":
-                found = [(None, sa.sector_from_clip(counted, regions=regions))]
+                found = [(None, sa.sector_from_clip(counted, regions=regions, engine=self.network))]
             else:
-                found = [(group.runs, _sector_or_why(group, regions)) for group in groups_of_clip(counted)]
+                found = [
+                    (group.runs, _sector_or_why(group, regions, self.network))
+                    for group in groups_of_clip(counted)
+                ]
         count = (
             "" if promised in (None, counted.n) else f"{counted.n} frames where the header says {promised}"
         )
@@ -80,9 +85,9 @@ _Found = tuple[list[list[int]] | None, sa.SectorEstimate | str]
 """The spans of a part, and its sector or why there is none."""
 
 
-def _sector_or_why(group: Group, regions: tuple[Region, ...]) -> sa.SectorEstimate | str:
+def _sector_or_why(group: Group, regions: tuple[Region, ...], engine: str) -> sa.SectorEstimate | str:
     try:
-        return sector_of_group(group, regions)
+        return sector_of_group(group, regions, engine)
     except sa.SectorNotFound as error:
         if group.runs is None:
             raise
@@ -106,9 +111,11 @@ def _written(folder: Path, name: str, entry: Entry, found: sa.SectorEstimate, co
     )
 
 
-def _drawn_sector(sector: NDArray[np.uint8], frames: Iterable[NDArray[np.uint8]]) -> sa.SectorEstimate:
+def _drawn_sector(
+    sector: NDArray[np.uint8], frames: Iterable[NDArray[np.uint8]], engine: str
+) -> sa.SectorEstimate:
     drawn = sa.SectorEstimate(sector.astype(bool), None, 1.0, "drawn by hand")
-    return with_figures(drawn, clip_statistics(_of_size(frames, sector.shape)))
+    return with_figures(drawn, clip_statistics(_of_size(frames, sector.shape)), engine)
 
 
 def _of_size(frames: Iterable[NDArray[np.uint8]], size: tuple[int, ...]) -> Iterator[NDArray[np.uint8]]:

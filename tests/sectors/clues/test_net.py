@@ -17,9 +17,10 @@ import torch
 from safetensors import safe_open
 
 import sectoraug as sa
-from sectoraug.sectors.clues.net import OVERLAY_WEIGHTS, WEIGHTS, default_net, seen_by_net
+from sectoraug.sectors.clues.net import seen_by_net
 from sectoraug.sectors.clues.net_model import SectorNet
 from sectoraug.sectors.clues.net_overlay import OverlayNet
+from sectoraug.sectors.clues.net_torch import OVERLAY_WEIGHTS, WEIGHTS, default_net
 
 TRAIN = Path(__file__).parents[3] / "examples" / "sector_net" / "train.py"
 

@@ -1,0 +1,54 @@
+"""The networks that come with the package, computed by torch."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import nn
+
+from sectoraug.sectors.clues.net_model import SectorNet
+from sectoraug.sectors.clues.net_overlay import OverlayNet
+
+Net = TypeVar("Net", bound=nn.Module)
+WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"
+
+
+def sector_logits(seen: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """As of `net.Engine`."""
+    answer = _answered(default_net(), seen)
+    return answer.inside[0, 0].numpy(), float(answer.single)
+
+
+def overlay_logits(seen: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As of `net.Engine`."""
+    return np.asarray(_answered(default_overlay_net(), seen)[0, 0].numpy(), np.float32)
+
+
+def _answered(model: nn.Module, seen: NDArray[np.float32]) -> Any:
+    with torch.inference_mode():
+        return model(torch.from_numpy(seen))
+
+
+@cache
+def default_net() -> SectorNet:
+    """The network for sectors that comes with the package, read once."""
+    return _loaded(SectorNet(), WEIGHTS)
+
+
+@cache
+def default_overlay_net() -> OverlayNet:
+    """The network for overlay that comes with the package, read once."""
+    return _loaded(OverlayNet(), OVERLAY_WEIGHTS)
+
+
+def _loaded(model: Net, name: str) -> Net:
+    with as_file(files("sectoraug.sectors.clues") / name) as path:
+        model.load_state_dict({key: value.float() for key, value in load_file(path).items()}, strict=False)
+    model.eval().to(memory_format=torch.channels_last)
+    return model
