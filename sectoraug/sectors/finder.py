@@ -37,6 +37,7 @@ def sector_from_clip(
     opening_px: int = 5,
     parts: str = "one",
     regions: Sequence[Region] = (),
+    candidates: Sequence[SectorGeometry] = (),
 ) -> SectorEstimate:
     """Find the sector of a clip in one pass over its frames, in memory that does not grow with them.
 
@@ -53,6 +54,9 @@ def sector_from_clip(
             blank, title) is left out. `note` says so.
         regions: for "fan", what `read_regions` found in the file's header: one more clue, never believed
             unchecked.
+        candidates: for "fan", outlines at the frames' size that are judged beside those found, as they are
+            and moved onto edges, such as one of another clip from the same scanner. `candidate` of the
+            estimate says which one won, if one did.
 
     Returns:
         The estimate. For the recipes `geometry` is None and `quality` the share of the hull that moved.
@@ -73,17 +77,23 @@ def sector_from_clip(
     checks.choice(parts, PARTS, "parts")
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
-    return sector_of_group(chosen(groups_of_clip(frames), parts), regions)
+    return sector_of_group(chosen(groups_of_clip(frames), parts), regions, candidates)
 
 
-def sector_of_group(group: Group, regions: Sequence[Region] = ()) -> SectorEstimate:
+def sector_of_group(
+    group: Group, regions: Sequence[Region] = (), candidates: Sequence[SectorGeometry] = ()
+) -> SectorEstimate:
     """The sector of frames that show one; errors as of `sector_from_clip`."""
-    found = _decide(group.statistics, regions, ask_net=True)
+    found = _decide(group.statistics, regions, candidates, ask_net=True)
     return replace(found, note=joined(found.note, group.note))
 
 
 def sector_from_image(
-    frame: NDArray[Any], method: str = "net", *, regions: Sequence[Region] = ()
+    frame: NDArray[Any],
+    method: str = "net",
+    *,
+    regions: Sequence[Region] = (),
+    candidates: Sequence[SectorGeometry] = (),
 ) -> SectorEstimate:
     """Find the sector of a still.
 
@@ -96,6 +106,7 @@ def sector_from_image(
             what it sees; where none explains that, `geometry` is None and the quality lower;
             "intensity" fits an outline to brightness and texture.
         regions: for "net", as of `sector_from_clip`.
+        candidates: as of `sector_from_clip`.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
@@ -110,12 +121,12 @@ def sector_from_image(
     checks.choice(method, IMAGE_METHODS, "method")
     checks.picture(frame, "frame")
     if method == "intensity":
-        return _decide(clip_statistics([frame]), ask_net=False)
+        return _decide(clip_statistics([frame]), candidates=candidates, ask_net=False)
     clip = clip_statistics([frame])
     small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
     refusals.refuse_blank(small)
-    return sector_of_still(clip, small, looked_at(small, regions), "it is a still")
+    return sector_of_still(clip, small, looked_at(small, regions), "it is a still", candidates)
 
 
 def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
@@ -126,32 +137,41 @@ def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
     return replace(found, **figures(found.sector, looked_at(small), *moving)._asdict())
 
 
-def _decide(clip: ClipStatistics, regions: Sequence[Region] = (), *, ask_net: bool) -> SectorEstimate:
+def _decide(
+    clip: ClipStatistics,
+    regions: Sequence[Region] = (),
+    candidates: Sequence[SectorGeometry] = (),
+    *,
+    ask_net: bool,
+) -> SectorEstimate:
     """By fitting an outline; `ask_net`: where nothing moves the network decides, and an outline may agree."""
     raw = clip.shrunk(FIT_PX)
     refusals.refuse_noise(raw)
     refusals.refuse_blank(raw)
     small = cleaned(raw)
     seen = looked_at(raw, regions) if ask_net else None
+    size = clip.mean.shape
     best = best_either_way_up(
-        levels(small), levels(small.upside_down()), None if seen is None else seen.log_odds
+        levels(small),
+        levels(small.upside_down()),
+        None if seen is None else seen.log_odds,
+        [shape.resized(size, small.mean.shape) for shape in candidates],
     )
     inside = best.shape.rasterise(small.mean.shape)
     refusals.refuse_odd(small, best, inside)
-    size, static = clip.mean.shape, best.evidence.static
-    shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
+    shape, won, static = best.shape.resized(inside.shape, size), best.given, best.evidence.static
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
     if seen is not None and static:
-        return sector_of_still(clip, raw, seen, why)
+        return sector_of_still(clip, raw, seen, why, candidates)
     if seen is not None:
         refusals.refuse_several(seen.single)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
-        shape = SectorGeometry.whole_frame(size)
+        shape, won = SectorGeometry.whole_frame(size), None
     refusals.refuse_unfitting(best, quality, whole=whole)
     sector = without_overlay(shape.rasterise(size), clip, moves=not static)
     how = f"found from brightness alone: {why}" if static else ""
     note = note_on(how, whole=whole, coloured=doppler(small, inside))
-    found = SectorEstimate(sector, shape, round(quality, 4), note)
+    found = SectorEstimate(sector, shape, round(quality, 4), note, candidate=won)
     return found if seen is None else replace(found, **figures(sector, seen, raw, best.evidence)._asdict())

@@ -52,6 +52,14 @@ def masks(
             help="A clip of more or fewer frames than its header says: refused, or noted and done.",
         ),
     ] = "raise",
+    remember: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="What `masks` has written and you sorted: the outlines that are in, or drawn, are tried on "
+            "clips that show the same screen. To be reviewed as any other.",
+        ),
+    ] = None,
     *,
     options: RunOptions,
 ) -> None:
@@ -62,19 +70,25 @@ def masks(
     from sectoraug import checks
     from sectoraug.reading.clips import MISCOUNTED
     from sectoraug.workbench.jobs.masks import PARTS, FindSector
+    from sectoraug.workbench.jobs.remembered import remembered_in
     from sectoraug.workbench.run.drawn import with_drawn
 
     with one_sentence():
         checks.choice(parts, PARTS, "--parts")
         checks.choice(miscounted, MISCOUNTED, "--miscounted")
 
-    sources, others = sources_of(inputs, [out, *([drawn] if drawn else [])], options)
-    if drawn is not None:
-        with one_sentence():
-            sources, unused = with_drawn(sources, drawn)
-        for sentence in unused:
-            typer.echo(sentence, err=True)
-    job = FindSector(str(out.absolute()), parts, miscounted)
+    known, said = (), []
+    own = [folder for folder in (out, drawn, remember) if folder is not None]
+    sources, others = sources_of(inputs, own, options)
+    with one_sentence():
+        if drawn is not None:
+            sources, said = with_drawn(sources, drawn)
+        if remember is not None:
+            known, gone = remembered_in(remember)
+            said += gone
+    for sentence in said:
+        typer.echo(sentence, err=True)
+    job = FindSector(str(out.absolute()), parts, miscounted, known)
     raise typer.Exit(run_job("masks", job, sources, others, out, options).exit_code)
 
 

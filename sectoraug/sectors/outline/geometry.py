@@ -192,6 +192,10 @@ class SectorGeometry:
             beam = angle / self.opening_rad + 0.5
         return (beam * (beams - 1)).astype(np.float32), (depth * (depths - 1)).astype(np.float32)
 
+    def resized(self, size: tuple[int, ...], to: tuple[int, ...]) -> SectorGeometry:
+        """The same sector after a resize from one (H, W) to another."""
+        return self.scaled(to[1] / size[1], to[0] / size[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Numbers, strings, lists and None only, so that it fits into JSON."""
         return {
