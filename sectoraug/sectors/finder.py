@@ -64,7 +64,8 @@ def sector_from_clip(
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
-        TypeError, ValueError: frames are not uint8, or of several sizes, or there are none.
+        TypeError, ValueError: frames are not uint8, or of several sizes, or there are none; a candidate is no
+            outline.
 
     Examples:
         >>> import sectoraug as sa
@@ -75,6 +76,7 @@ def sector_from_clip(
     """
     checks.choice(method, METHODS, "method")
     checks.choice(parts, PARTS, "parts")
+    _check_candidates(candidates)
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
     return sector_of_group(chosen(groups_of_clip(frames), parts), regions, candidates)
@@ -110,7 +112,7 @@ def sector_from_image(
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
-        TypeError, ValueError: the frame is no uint8 image.
+        TypeError, ValueError: the frame is no uint8 image, or a candidate no outline.
 
     Examples:
         >>> import sectoraug as sa
@@ -120,6 +122,7 @@ def sector_from_image(
     """
     checks.choice(method, IMAGE_METHODS, "method")
     checks.picture(frame, "frame")
+    _check_candidates(candidates)
     if method == "intensity":
         return _decide(clip_statistics([frame]), candidates=candidates, ask_net=False)
     clip = clip_statistics([frame])
@@ -135,6 +138,15 @@ def with_figures(found: SectorEstimate, clip: ClipStatistics) -> SectorEstimate:
     evidence = next(levels(cleaned(small)))
     moving = () if evidence.static else (small, evidence)
     return replace(found, **figures(found.sector, looked_at(small), *moving)._asdict())
+
+
+def _check_candidates(candidates: Sequence[Any]) -> None:
+    for number, one in enumerate(candidates):
+        if not isinstance(one, SectorGeometry):
+            raise TypeError(
+                f"candidates[{number}] is {checks.describe(one)}; expected a SectorGeometry at the frames' "
+                "size: use fit_outline for a mask."
+            )
 
 
 def _decide(

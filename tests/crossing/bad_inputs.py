@@ -250,6 +250,11 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("no ultrasound", lambda: sa.read_clip(examples.get_path("ct")), ValueError),
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
     (
+        "a mask among a clip's candidates",
+        lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8), candidates=[SECTOR]),
+        TypeError,
+    ),
+    (
         "masks --drawn: COCO with two annotations of a clip",
         lambda: read_mask(".json", coco_of(2), "view.avi"),
         ValueError,
