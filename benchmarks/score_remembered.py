@@ -5,9 +5,9 @@
 The plan, fixed before its seeds were used; the finder was developed on phantoms of other seeds.
 
 An archive is 40 phantom clips of 5 scanners: each has a vendor's overlay, a size, a geometry, an opening and
-a depth; its 8 clips differ in view, patient, length and settings (dim, noisy, shadowed). The job of
-`sectoraug masks` runs over all. The first two of each scanner whose mask has an IoU of .95 or more are sorted
-in, as by a person; the other clips are the test. The job of `masks --remember` then runs into a new folder.
+a depth; its 8 clips differ in view, patient, length and settings (dim, noisy, shadowed). `sectoraug
+masks` runs over all. The first two of each scanner whose mask has an IoU of .95 or more are sorted
+in, as by a person; the other clips are the test. `sectoraug masks --remember` then runs into a new folder.
 
 The control has 3 further clips of each scanner whose depth is .8, .9 and 1.1 times that of its others, at
 most .92 of the height, under the same overlay: a phantom's ruler does not move with the depth, so that
@@ -20,9 +20,11 @@ how many that were right become wrong; how many lose more than .01 of IoU. The s
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +34,6 @@ from scipy.stats import binomtest
 from timing import write
 
 import sectoraug as sa
-from sectoraug.workbench.jobs.masks import FindSector
-from sectoraug.workbench.jobs.remembered import Remembered, remembered_in
-from sectoraug.workbench.review.journal import Change, Journal, mask_digest
-from sectoraug.workbench.run.archive import run
-from sectoraug.workbench.run.engines import attempt
-from sectoraug.workbench.run.manifest import Entry, latest_by_clip
-from sectoraug.workbench.run.sources import Source, find_sources
 
 SEED = 20_270_101
 SCANNERS, CLIPS, SORTED = 5, 8, 2
@@ -91,23 +86,30 @@ def make_archive(folder: Path, archive: int) -> dict[str, np.ndarray]:
     return truth
 
 
-def here(job: Any, sources: Iterable[Source]) -> Iterator[tuple[Source, list[Entry]]]:
-    """An engine of this process alone."""
-    return ((source, attempt(job, source)) for source in sources)
+def masks(folder: Path, out: Path, *options: object) -> dict[str, dict[str, Any]]:
+    """Run the command over an archive; its manifest by the clips' names."""
+    words = ("masks", folder / "made", "--out", out, "--workers", 1, "--no-progress", *options)
+    command = [sys.executable, "-m", "sectoraug.workbench.cli", *map(str, words)]
+    ran = subprocess.run(command, capture_output=True, text=True)
+    assert ran.returncode in (0, 1), ran.stderr
+    entries = [json.loads(line) for line in (out / "manifest.jsonl").read_text().splitlines()]
+    return {entry["source"]: entry for entry in entries}
 
 
-def masks(folder: Path, out: Path, known: tuple[Remembered, ...] = ()) -> dict[str, Entry]:
-    """Find an archive's masks; their entries by the clips' names."""
-    sources, _ = find_sources([folder / "made"])
-    run(FindSector(str(out), remembered=known), sources, out, here, progress=False)
-    return {entry.source: entry for (entry,) in latest_by_clip(out).values()}
+def sort_in(out: Path, entries: list[dict[str, Any]]) -> None:
+    """Write down, as a review's page does, that masks are in."""
+    with open(out / "review.jsonl", "a") as journal:
+        for entry in entries:
+            digest = hashlib.sha256((out / entry["file"]).read_bytes()).hexdigest()[:16]
+            decision = {"clip": entry["sha256"], "mask": digest, "verdict": "in"}
+            journal.write(json.dumps({**decision, "how": "hand", "session": "score", "time": 0.0}) + "\n")
 
 
-def iou_of(out: Path, entry: Entry, sector: np.ndarray) -> float:
+def iou_of(out: Path, entry: dict[str, Any], sector: np.ndarray) -> float:
     """With the true sector; 0 where there is no mask."""
-    if entry.file is None:
+    if entry["file"] is None:
         return 0.0
-    mask = cv2.imread(str(out / entry.file), cv2.IMREAD_GRAYSCALE) > 0
+    mask = cv2.imread(str(out / entry["file"]), cv2.IMREAD_GRAYSCALE) > 0
     return float((mask & sector).sum() / max((mask | sector).sum(), 1))
 
 
@@ -123,18 +125,16 @@ def rows_of(archive: int) -> list[dict[str, Any]]:
         for s in range(SCANNERS):
             names = [f"clips/{s}/{k}.npz" for k in range(CLIPS)]
             known += [name for name in names if iou[name] >= GOOD][:SORTED]
-        seen = [before[name] for name in known]
-        changes = [Change(entry.key, mask_digest(first / str(entry.file)), "in") for entry in seen]
-        Journal(first).append(changes, "hand", "score")
-        after = masks(folder, second, remembered_in(first)[0])
+        sort_in(first, [before[name] for name in known])
+        after = masks(folder, second, "--remember", first)
         return [
             {
                 "clip": f"{archive}/{name}",
                 "without": round(iou[name], 4),
                 "with": round(iou_of(second, after[name], sector), 4),
-                "quality_without": before[name].quality,
-                "quality_with": after[name].quality,
-                "remembered": after[name].remembered_from is not None,
+                "quality_without": before[name]["quality"],
+                "quality_with": after[name]["quality"],
+                "remembered": after[name]["remembered_from"] is not None,
             }
             for name, sector in truth.items()
             if name not in known

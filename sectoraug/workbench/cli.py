@@ -14,7 +14,15 @@ except ImportError:
 
 from sectoraug.workbench.cli_audit import audit
 from sectoraug.workbench.cli_export import export
-from sectoraug.workbench.cli_options import Inputs, Masks, Reviewed, RunOptions, Selection, with_options
+from sectoraug.workbench.cli_options import (
+    Inputs,
+    Masks,
+    Remember,
+    Reviewed,
+    RunOptions,
+    Selection,
+    with_options,
+)
 from sectoraug.workbench.cli_parts import one_sentence, run_job, sources_of
 
 app = typer.Typer(
@@ -52,14 +60,7 @@ def masks(
             help="A clip of more or fewer frames than its header says: refused, or noted and done.",
         ),
     ] = "raise",
-    remember: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="What `masks` has written and you sorted: the outlines that are in, or drawn, are tried on "
-            "clips that show the same screen. To be reviewed as any other.",
-        ),
-    ] = None,
+    remember: Remember = None,
     *,
     options: RunOptions,
 ) -> None:
@@ -73,19 +74,15 @@ def masks(
     from sectoraug.workbench.jobs.remembered import remembered_in
     from sectoraug.workbench.run.drawn import with_drawn
 
+    own = [folder for folder in (out, drawn, remember) if folder is not None]
     with one_sentence():
         checks.choice(parts, PARTS, "--parts")
         checks.choice(miscounted, MISCOUNTED, "--miscounted")
-
-    known, said = (), []
-    own = [folder for folder in (out, drawn, remember) if folder is not None]
-    sources, others = sources_of(inputs, own, options)
-    with one_sentence():
+        sources, others = sources_of(inputs, own, options)
+        known, said = remembered_in(remember) if remember else ((), [])
         if drawn is not None:
-            sources, said = with_drawn(sources, drawn)
-        if remember is not None:
-            known, gone = remembered_in(remember)
-            said += gone
+            sources, unused = with_drawn(sources, drawn)
+            said = unused + said
     for sentence in said:
         typer.echo(sentence, err=True)
     job = FindSector(str(out.absolute()), parts, miscounted, known)
