@@ -31,8 +31,8 @@ Remember = Annotated[
     Path | None,
     typer.Option(
         metavar="DIR",
-        help="What `masks` has written and you sorted: outlines that are in, or drawn, are tried on clips that "
-        "show the same screen. To be reviewed as any other.",
+        help="What `masks` has written and you sorted: outlines that are in, or drawn, are tried on clips "
+        "that show the same screen. To be reviewed as any other.",
     ),
 ]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.", show_default="one a core")]

@@ -49,11 +49,10 @@ def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely
     chance = probability(log_odds)
     whole = SectorGeometry.whole_frame(log_odds.shape)
     found = search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE))
+    roughs: list[tuple[SectorGeometry, int | None]] = [(shape, None) for shape in found]
+    roughs += [(shape, number) for number, shape in enumerate(given)]
     candidates: list[tuple[SectorGeometry, int | None]] = [(whole, None)]
-    for rough, origin in (
-        *((shape, None) for shape in found),
-        *((shape, k) for k, shape in enumerate(given)),
-    ):
+    for rough, origin in roughs:
         candidates += [(rough, origin), (refine(rough, chance), origin)]
     small = at_most(chance, _JUDGED_PX)
     share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
