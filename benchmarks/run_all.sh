@@ -16,6 +16,7 @@ make_gradcam() { "$python" benchmarks/bench_gradcam.py --write; }
 make_pool() { "$python" benchmarks/bench_pool.py --write; }
 make_sectors() { "$python" benchmarks/score_sectors.py --write; }
 make_unseen() { "$python" benchmarks/score_unseen.py --write; }
+make_remembered() { "$python" benchmarks/score_remembered.py --write; }
 make_install() { # what a plain install weighs, so in an environment of its own
   local alone
   alone=$(mktemp -d)
@@ -25,7 +26,7 @@ make_install() { # what a plain install weighs, so in an environment of its own
   rm -rf "$alone"
 }
 
-for name in "${@:-cpu cpu_avx2 batch step gradcam install pool sectors unseen}"; do
+for name in "${@:-cpu cpu_avx2 batch step gradcam install pool sectors unseen remembered}"; do
   for one in $name; do
     printf '\n=== %s (%d s)\n' "$one" "$SECONDS"
     "make_$one"

@@ -33,6 +33,8 @@ class SectorEstimate:
     """Of the sector: what the network takes for text, rulers, marks or curves; None for the recipes."""
     echoes_outside_percent: float | None = None
     """Of what moves and shines (in a still, of what the network takes for the sector): what lies outside."""
+    candidate: int | None = None
+    """Which of the candidates that were given explains the picture best, from 0; None: one that was found."""
 
     @property
     def clean(self) -> bool:

@@ -39,6 +39,7 @@ def sector_from_clip(
     parts: str = "one",
     regions: Sequence[Region] = (),
     engine: str = "torch",
+    candidates: Sequence[SectorGeometry] = (),
 ) -> SectorEstimate:
     """Find the sector of a clip in one pass over its frames, in memory that does not grow with them.
 
@@ -57,6 +58,9 @@ def sector_from_clip(
             unchecked.
         engine: for "fan", what computes the network: "torch", or "onnx", which imports no torch (the extra
             `onnx`).
+        candidates: for "fan", outlines at the frames' size that are judged beside those found, as they are
+            and moved onto edges, such as one of another clip from the same scanner. `candidate` of the
+            estimate says which one won, if one did.
 
     Returns:
         The estimate. For the recipes `geometry` is None and `quality` the share of the hull that moved.
@@ -64,7 +68,8 @@ def sector_from_clip(
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
-        TypeError, ValueError: frames are not uint8, or of several sizes, or there are none.
+        TypeError, ValueError: frames are not uint8, or of several sizes, or there are none; a candidate is no
+            outline.
         ImportError: the engine's library is not installed.
 
     Examples:
@@ -77,19 +82,30 @@ def sector_from_clip(
     checks.choice(method, METHODS, "method")
     checks.choice(parts, PARTS, "parts")
     checks.choice(engine, ENGINES, "engine")
+    _check_candidates(candidates)
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
-    return sector_of_group(chosen(groups_of_clip(frames), parts), regions, engine)
+    return sector_of_group(chosen(groups_of_clip(frames), parts), regions, candidates, engine)
 
 
-def sector_of_group(group: Group, regions: Sequence[Region] = (), engine: str = "torch") -> SectorEstimate:
+def sector_of_group(
+    group: Group,
+    regions: Sequence[Region] = (),
+    candidates: Sequence[SectorGeometry] = (),
+    engine: str = "torch",
+) -> SectorEstimate:
     """The sector of frames that show one; errors as of `sector_from_clip`."""
-    found = _decide(group.statistics, regions, engine)
+    found = _decide(group.statistics, regions, candidates, engine)
     return replace(found, note=joined(found.note, group.note))
 
 
 def sector_from_image(
-    frame: NDArray[Any], method: str = "net", *, regions: Sequence[Region] = (), engine: str = "torch"
+    frame: NDArray[Any],
+    method: str = "net",
+    *,
+    regions: Sequence[Region] = (),
+    engine: str = "torch",
+    candidates: Sequence[SectorGeometry] = (),
 ) -> SectorEstimate:
     """Find the sector of a still.
 
@@ -102,10 +118,11 @@ def sector_from_image(
             what it sees; where none explains that, `geometry` is None and the quality lower;
             "intensity" fits an outline to brightness and texture.
         regions, engine: for "net", as of `sector_from_clip`.
+        candidates: as of `sector_from_clip`.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
-        TypeError, ValueError: the frame is no uint8 image.
+        TypeError, ValueError: the frame is no uint8 image, or a candidate no outline.
         ImportError: the engine's library is not installed.
 
     Examples:
@@ -117,13 +134,14 @@ def sector_from_image(
     checks.choice(method, IMAGE_METHODS, "method")
     checks.choice(engine, ENGINES, "engine")
     checks.picture(frame, "frame")
+    _check_candidates(candidates)
     if method == "intensity":
-        return _decide(clip_statistics([frame]))
+        return _decide(clip_statistics([frame]), candidates=candidates)
     clip = clip_statistics([frame])
     small = clip.shrunk(FIT_PX)
     refusals.refuse_noise(small)
     refusals.refuse_blank(small)
-    return sector_of_still(clip, small, looked_at(small, regions, engine), "it is a still")
+    return sector_of_still(clip, small, looked_at(small, regions, engine), "it is a still", candidates)
 
 
 def with_figures(found: SectorEstimate, clip: ClipStatistics, engine: str = "torch") -> SectorEstimate:
@@ -134,8 +152,20 @@ def with_figures(found: SectorEstimate, clip: ClipStatistics, engine: str = "tor
     return replace(found, **figures(found.sector, looked_at(small, (), engine), *moving)._asdict())
 
 
+def _check_candidates(candidates: Sequence[Any]) -> None:
+    for number, one in enumerate(candidates):
+        if not isinstance(one, SectorGeometry):
+            raise TypeError(
+                f"candidates[{number}] is {checks.describe(one)}; expected a SectorGeometry at the frames' "
+                "size: use fit_outline for a mask."
+            )
+
+
 def _decide(
-    clip: ClipStatistics, regions: Sequence[Region] = (), engine: str | None = None
+    clip: ClipStatistics,
+    regions: Sequence[Region] = (),
+    candidates: Sequence[SectorGeometry] = (),
+    engine: str | None = None,
 ) -> SectorEstimate:
     """By fitting an outline; with an engine, where nothing moves the network decides."""
     raw = clip.shrunk(FIT_PX)
@@ -143,25 +173,28 @@ def _decide(
     refusals.refuse_blank(raw)
     small = cleaned(raw)
     seen = None if engine is None else looked_at(raw, regions, engine)
+    size = clip.mean.shape
     best = best_either_way_up(
-        levels(small), levels(small.upside_down()), None if seen is None else seen.log_odds
+        levels(small),
+        levels(small.upside_down()),
+        None if seen is None else seen.log_odds,
+        [shape.resized(size, small.mean.shape) for shape in candidates],
     )
     inside = best.shape.rasterise(small.mean.shape)
     refusals.refuse_odd(small, best, inside)
-    size, static = clip.mean.shape, best.evidence.static
-    shape = best.shape.scaled(size[1] / inside.shape[1], size[0] / inside.shape[0])
+    shape, won, static = best.shape.resized(inside.shape, size), best.given, best.evidence.static
     why = "nothing in it moves" if clip.frames > 1 else "it is a still"
     if seen is not None and static:
-        return sector_of_still(clip, raw, seen, why)
+        return sector_of_still(clip, raw, seen, why, candidates)
     if seen is not None:
         refusals.refuse_several(seen.single)
     whole, quality = bool(inside.all()), best.quality
     if whole:
         quality = border_share(small, best.evidence) * (0.6 if static else 1.0)
-        shape = SectorGeometry.whole_frame(size)
+        shape, won = SectorGeometry.whole_frame(size), None
     refusals.refuse_unfitting(best, quality, whole=whole)
     sector = without_overlay(shape.rasterise(size), clip, moves=not static)
     how = f"found from brightness alone: {why}" if static else ""
     note = note_on(how, whole=whole, coloured=doppler(small, inside))
-    found = SectorEstimate(sector, shape, round(quality, 4), note)
+    found = SectorEstimate(sector, shape, round(quality, 4), note, candidate=won)
     return found if seen is None else replace(found, **figures(sector, seen, raw, best.evidence)._asdict())

@@ -33,7 +33,13 @@ _SLOPE, _BIAS = 2.39, -4.49
 _FREE_FORM = -1.5
 
 
-def sector_of_still(clip: ClipStatistics, small: ClipStatistics, seen: Seen, why: str) -> SectorEstimate:
+def sector_of_still(
+    clip: ClipStatistics,
+    small: ClipStatistics,
+    seen: Seen,
+    why: str,
+    candidates: Sequence[SectorGeometry] = (),
+) -> SectorEstimate:
     """Decide on what the network sees.
 
     Args:
@@ -41,6 +47,7 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, seen: Seen, why
         small: the same, shrunk.
         seen: what the network makes of it.
         why: why the network is asked, for the note.
+        candidates: outlines of the clip's size that are judged beside those found.
 
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
@@ -50,28 +57,28 @@ def sector_of_still(clip: ClipStatistics, small: ClipStatistics, seen: Seen, why
     free = largest(log_odds > 0)
     refusals.refuse_unseen(free)
     refusals.refuse_several(seen.single)
-    shape, expected = None, expected_iou(free, chance)
-    fitted = most_likely(log_odds)
+    size = clip.mean.shape
+    shape, won, expected = None, None, expected_iou(free, chance)
+    fitted = most_likely(log_odds, [one.resized(size, log_odds.shape) for one in candidates])
     if fitted is not None and fitted.expected_iou > expected - _UNEXPLAINED:
-        shape, expected = fitted.shape, fitted.expected_iou
+        shape, expected, won = fitted.shape, fitted.expected_iou, fitted.given
     quality = quality_of(expected, free_form=shape is None)
     refusals.refuse_unsure(quality)
-    size = clip.mean.shape
     if shape is None:
         enlarged = cv2.resize(log_odds, size[::-1], interpolation=cv2.INTER_LINEAR)
         sector = largest(np.asarray(enlarged > 0))
     else:
         shape = _snapped(shape, log_odds.shape, small)
-        shape = shape.scaled(size[1] / small.mean.shape[1], size[0] / small.mean.shape[0])
+        shape = shape.resized(small.mean.shape, size)
         sector = shape.rasterise(size)
     whole = bool(sector.mean() >= _WHOLE)
     if whole:
-        shape = SectorGeometry.whole_frame(size)
+        shape, won = SectorGeometry.whole_frame(size), None
         sector = shape.rasterise(size)
     sector = without_strokes(sector, clip.brightest, seen.overlay)
     coloured = doppler(small, at_most(sector.view(np.uint8), max(small.mean.shape)) > 0)
     note = note_on(f"found by the network: {why}", whole=whole, coloured=coloured)
-    return SectorEstimate(sector, shape, round(quality, 4), note, *figures(sector, seen))
+    return SectorEstimate(sector, shape, round(quality, 4), note, *figures(sector, seen), won)
 
 
 def looked_at(small: ClipStatistics, regions: Sequence[Region] = (), engine: str = "torch") -> Seen:
@@ -99,8 +106,8 @@ def quality_of(expected: float, *, free_form: bool = False) -> float:
 
 def _snapped(shape: SectorGeometry, fitted_at: tuple[int, ...], small: ClipStatistics) -> SectorGeometry:
     """The outline at a picture's size, moved onto edges that lie within the network's precision."""
-    (height, width), (rows, columns) = small.mean.shape, fitted_at
-    shape = shape.scaled(width / columns, height / rows)
+    size = small.mean.shape
+    shape = shape.resized(fitted_at, size)
     moved = refine(shape, weigh(small, *_LEVEL).response, (_PRECISION,))
-    a, b = (one.scaled(columns / width, rows / height).rasterise((rows, columns)) for one in (shape, moved))
+    a, b = (one.resized(size, fitted_at).rasterise((fitted_at[0], fitted_at[1])) for one in (shape, moved))
     return moved if (a & b).sum() > _ALIKE * (a | b).sum() else shape

@@ -15,7 +15,15 @@ except ImportError:
 
 from sectoraug.workbench.cli_audit import audit
 from sectoraug.workbench.cli_export import export
-from sectoraug.workbench.cli_options import Inputs, Masks, Reviewed, RunOptions, Selection, with_options
+from sectoraug.workbench.cli_options import (
+    Inputs,
+    Masks,
+    Remember,
+    Reviewed,
+    RunOptions,
+    Selection,
+    with_options,
+)
 from sectoraug.workbench.cli_parts import one_sentence, run_job, sources_of
 
 app = typer.Typer(
@@ -65,6 +73,7 @@ def masks(
             help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
         ),
     ] = "torch",
+    remember: Remember = None,
     *,
     options: RunOptions,
 ) -> None:
@@ -76,21 +85,23 @@ def masks(
     from sectoraug.reading.clips import MISCOUNTED
     from sectoraug.sectors.clues.net import ENGINES
     from sectoraug.workbench.jobs.masks import PARTS, FindSector
+    from sectoraug.workbench.jobs.remembered import remembered_in
     from sectoraug.workbench.run.drawn import with_drawn
 
+    own = [folder for folder in (out, drawn, remember) if folder is not None]
     with one_sentence():
         checks.choice(parts, PARTS, "--parts")
         checks.choice(miscounted, MISCOUNTED, "--miscounted")
         if checks.choice(network, ENGINES, "--network") == "onnx":
             import sectoraug.sectors.clues.net_onnx  # noqa: F401 - once here, or each clip would miss it
-
-    sources, others = sources_of(inputs, [out, *([drawn] if drawn else [])], options)
-    if drawn is not None:
-        with one_sentence():
+        sources, others = sources_of(inputs, own, options)
+        known, said = remembered_in(remember) if remember else ((), [])
+        if drawn is not None:
             sources, unused = with_drawn(sources, drawn)
-        for sentence in unused:
-            typer.echo(sentence, err=True)
-    job = FindSector(str(out.absolute()), parts, miscounted, network)
+            said = unused + said
+    for sentence in said:
+        typer.echo(sentence, err=True)
+    job = FindSector(str(out.absolute()), parts, miscounted, network, known)
     raise typer.Exit(run_job("masks", job, sources, others, out, options).exit_code)
 
 

@@ -27,6 +27,14 @@ Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a s
 Reviewed = Annotated[
     bool, typer.Option(help="Take only sectors that `sectoraug review` sorted in; those sorted out never.")
 ]
+Remember = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="What `masks` has written and you sorted: outlines that are in, or drawn, are tried on clips "
+        "that show the same screen. To be reviewed as any other.",
+    ),
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes.", show_default="one a core")]
 EngineName = Annotated[str, typer.Option(metavar="processes|dask", help="Processes here, or a Dask cluster.")]
 Scheduler = Annotated[

@@ -265,6 +265,11 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("static clip", lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8)), sa.SectorNotFound),
     ("sector: an unknown engine", lambda: sa.sector_from_image(IMAGE, engine="tflite"), ValueError),
     (
+        "a mask among a clip's candidates",
+        lambda: sa.sector_from_clip(np.zeros((4, 8, 8), np.uint8), candidates=[SECTOR]),
+        TypeError,
+    ),
+    (
         "masks --drawn: COCO with two annotations of a clip",
         lambda: read_mask(".json", coco_of(2), "view.avi"),
         ValueError,

@@ -146,6 +146,10 @@ class SectorGeometry(AlongBeams):
         empty = box[0] > box[2] or box[1] > box[3]
         return self if self.apex_px is not None or empty else replace(self, box_px=box)
 
+    def resized(self, size: tuple[int, ...], to: tuple[int, ...]) -> SectorGeometry:
+        """The same sector after a resize from one (H, W) to another."""
+        return self.scaled(to[1] / size[1], to[0] / size[0])
+
     def to_dict(self) -> dict[str, Any]:
         """Numbers, strings, lists and None only, so that it fits into JSON."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -32,29 +33,35 @@ class Likely:
     shape: SectorGeometry
     expected_iou: float
     """0..1: its IoU with the truth if every pixel's probability is right."""
+    given: int | None = None
+    """Which of the outlines that were given it is, or comes from; None for what was found."""
 
 
-def most_likely(log_odds: Plane) -> Likely | None:
+def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely | None:
     """The outline with the highest expected IoU; between nearly equals the clearer and the simpler one.
 
     Args:
         log_odds: (H, W), above 0 inside.
+        given: outlines of that size that are judged beside those found.
     """
     if not (log_odds > 0).any():
         return None
     chance = probability(log_odds)
     whole = SectorGeometry.whole_frame(log_odds.shape)
-    candidates = [whole]
-    for rough in search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE)):
-        candidates += [rough, refine(rough, chance)]
+    found = search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE))
+    roughs: list[tuple[SectorGeometry, int | None]] = [(shape, None) for shape in found]
+    roughs += [(shape, number) for number, shape in enumerate(given)]
+    candidates: list[tuple[SectorGeometry, int | None]] = [(whole, None)]
+    for rough, origin in roughs:
+        candidates += [(rough, origin), (refine(rough, chance), origin)]
     small = at_most(chance, _JUDGED_PX)
     share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
 
     def value(shape: SectorGeometry) -> float:
         return expected_iou(shape.scaled(*share).rasterise(small.shape), small) + _worth(shape, chance)
 
-    best = max(candidates, key=value)
-    return Likely(named(best), expected_iou(best.rasterise(chance.shape), chance))
+    best, origin = max(candidates, key=lambda candidate: value(candidate[0]))
+    return Likely(named(best), expected_iou(best.rasterise(chance.shape), chance), origin)
 
 
 def probability(log_odds: Plane) -> Plane:

@@ -16,8 +16,9 @@ from sectoraug.reading.regions import Region, read_regions
 from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.estimate import joined
 from sectoraug.sectors.finder import sector_of_group, with_figures
-from sectoraug.sectors.parts import Group, groups_of_clip
+from sectoraug.sectors.parts import Group, chosen, groups_of_clip
 from sectoraug.workbench.formats.drawn import read_drawn
+from sectoraug.workbench.jobs.remembered import Remembered, fitting
 from sectoraug.workbench.run.manifest import Entry
 from sectoraug.workbench.run.out_folder import whole_file
 from sectoraug.workbench.run.sources import Source
@@ -39,6 +40,8 @@ class FindSector:
     """As of `iter_clip`; of what is kept the note tells the counts."""
     network: str = "torch"
     """The engine of `sector_from_clip`."""
+    remembered: tuple[Remembered, ...] = ()
+    """Outlines that are tried on clips that show the same screen."""
 
     def __call__(self, source: Source, sha256: str) -> list[Entry]:
         folder, name = Path(self.folder), f"masks/{sha256[:2]}/{sha256}"
@@ -49,21 +52,18 @@ class FindSector:
         found: list[_Found]
         if drawn is not None:
             mask = read_drawn(drawn, source.drawn_as if source.drawn else "", Path(source.path))
-            found = [(None, _drawn_sector(mask, counted, self.network))]
+            found = [(None, _drawn_sector(mask, counted, self.network), None)]
         else:
             regions = read_regions(source.path)
+            groups = groups_of_clip(counted)
             if self.parts == "one":
-                found = [(None, sa.sector_from_clip(counted, regions=regions, engine=self.network))]
-            else:
-                found = [
-                    (group.runs, _sector_or_why(group, regions, self.network))
-                    for group in groups_of_clip(counted)
-                ]
+                groups = [chosen(groups, "one")]
+            found = [self._sector_or_why(group, regions) for group in groups]
         count = (
             "" if promised in (None, counted.n) else f"{counted.n} frames where the header says {promised}"
         )
         entries = []
-        for k, (spans, sector) in enumerate(found, 1):
+        for k, (spans, sector, remembered_from) in enumerate(found, 1):
             entry = Entry(
                 source=source.name,
                 visit=source.visit,
@@ -73,6 +73,7 @@ class FindSector:
                 spans=spans,
                 path=source.path,
                 drawn=drawn is not None,
+                remembered_from=remembered_from,
             )
             if isinstance(sector, str):
                 entries.append(replace(entry, error=sector))
@@ -80,18 +81,19 @@ class FindSector:
                 entries.append(_written(folder, name, entry, sector, count))
         return entries
 
+    def _sector_or_why(self, group: Group, regions: tuple[Region, ...]) -> _Found:
+        known = fitting(self.remembered, group.statistics)
+        try:
+            found = sector_of_group(group, regions, [one.geometry for one in known], self.network)
+        except sa.SectorNotFound as error:
+            if group.runs is None:
+                raise
+            return group.runs, f"{group.note}: {error}", None
+        return group.runs, found, None if found.candidate is None else known[found.candidate].sha256
 
-_Found = tuple[list[list[int]] | None, sa.SectorEstimate | str]
-"""The spans of a part, and its sector or why there is none."""
 
-
-def _sector_or_why(group: Group, regions: tuple[Region, ...], engine: str) -> sa.SectorEstimate | str:
-    try:
-        return sector_of_group(group, regions, engine)
-    except sa.SectorNotFound as error:
-        if group.runs is None:
-            raise
-        return f"{group.note}: {error}"
+_Found = tuple[list[list[int]] | None, sa.SectorEstimate | str, str | None]
+"""The spans of a part, its sector or why there is none, and which clip its outline is remembered from."""
 
 
 def _written(folder: Path, name: str, entry: Entry, found: sa.SectorEstimate, count: str) -> Entry:
@@ -105,7 +107,12 @@ def _written(folder: Path, name: str, entry: Entry, found: sa.SectorEstimate, co
         file=f"{name}.png",
         geometry=None if found.geometry is None else found.geometry.to_dict(),
         quality=round(float(found.quality), 4),
-        note=joined(found.note, "" if found.clean else "text or marks inside", count),
+        note=joined(
+            "remembered outline" if entry.remembered_from else "",
+            found.note,
+            "" if found.clean else "text or marks inside",
+            count,
+        ),
         overlay_inside_percent=found.overlay_inside_percent,
         echoes_outside_percent=found.echoes_outside_percent,
     )

@@ -51,6 +51,8 @@ class Entry:
     """Where the source was, absolute, for looking at it again; only in what `masks` writes."""
     drawn: bool = False
     """Whether a person drew the mask; it counts as sorted in until somebody sorts it out."""
+    remembered_from: str | None = None
+    """SHA-256 of the clip that the outline is remembered from, whose mask a person had sorted in or drawn."""
     error: str | None = None
     """Why nothing was written, in one sentence."""
     refused: bool = False
