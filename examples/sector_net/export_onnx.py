@@ -21,7 +21,7 @@ import torch
 from onnxscript.optimizer import fold_constants, remove_unused_nodes
 from torch import nn
 
-from sectoraug.sectors.clues import net_torch
+import sectoraug.sectors.clues.net_torch as net_torch
 from sectoraug.sectors.clues.net import SIDE_PX
 
 CLUES = Path(net_torch.__file__).parent

@@ -18,6 +18,7 @@ from sectoraug.workbench.cli_export import export
 from sectoraug.workbench.cli_options import (
     Inputs,
     Masks,
+    Network,
     Remember,
     Reviewed,
     RunOptions,
@@ -66,13 +67,7 @@ def masks(
             help="A clip of more or fewer frames than its header says: refused, or noted and done.",
         ),
     ] = "raise",
-    network: Annotated[
-        str,
-        typer.Option(
-            metavar="torch|onnx",
-            help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
-        ),
-    ] = "torch",
+    network: Network = "torch",
     remember: Remember = None,
     *,
     options: RunOptions,

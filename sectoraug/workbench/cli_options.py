@@ -27,6 +27,13 @@ Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a s
 Reviewed = Annotated[
     bool, typer.Option(help="Take only sectors that `sectoraug review` sorted in; those sorted out never.")
 ]
+Network = Annotated[
+    str,
+    typer.Option(
+        metavar="torch|onnx",
+        help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
+    ),
+]
 Remember = Annotated[
     Path | None,
     typer.Option(
