@@ -18,7 +18,9 @@ from sectoraug.workbench.cli_export import export
 from sectoraug.workbench.cli_options import (
     Inputs,
     Masks,
-    Network,
+    MiscountedName,
+    NetworkName,
+    PartsName,
     Remember,
     Reviewed,
     RunOptions,
@@ -53,21 +55,9 @@ def masks(
             "patient/view.dcm; PNG, NIfTI, DICOM SEG, SlicerUltrasound's JSON. Or a COCO file."
         ),
     ] = None,
-    parts: Annotated[
-        str,
-        typer.Option(
-            metavar="one|each",
-            help="A clip whose sector changes midway: refused, or a mask and a line for each part.",
-        ),
-    ] = "one",
-    miscounted: Annotated[
-        str,
-        typer.Option(
-            metavar="raise|keep",
-            help="A clip of more or fewer frames than its header says: refused, or noted and done.",
-        ),
-    ] = "raise",
-    network: Network = "torch",
+    parts: PartsName = "one",
+    miscounted: MiscountedName = "raise",
+    network: NetworkName = "torch",
     remember: Remember = None,
     *,
     options: RunOptions,

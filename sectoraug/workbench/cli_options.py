@@ -1,4 +1,4 @@
-"""Options that several commands share, each written once."""
+"""Options that several commands share, each written once, and long ones."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ Cut = Annotated[float, typer.Option(min=0, max=1, help="The least quality of a s
 Reviewed = Annotated[
     bool, typer.Option(help="Take only sectors that `sectoraug review` sorted in; those sorted out never.")
 ]
-Network = Annotated[
-    str,
-    typer.Option(
-        metavar="torch|onnx",
-        help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
-    ),
-]
 Remember = Annotated[
     Path | None,
     typer.Option(
@@ -51,6 +44,27 @@ Scheduler = Annotated[
 Timeout = Annotated[float, typer.Option(min=1, help="Seconds after which a clip counts as one that hangs.")]
 Retry = Annotated[bool, typer.Option(help="Try those again that failed in a run before.")]
 Progress = Annotated[bool, typer.Option(help="Show a progress bar.")]
+PartsName = Annotated[
+    str,
+    typer.Option(
+        metavar="one|each",
+        help="A clip whose sector changes midway: refused, or a mask and a line for each part.",
+    ),
+]
+MiscountedName = Annotated[
+    str,
+    typer.Option(
+        metavar="raise|keep",
+        help="A clip of more or fewer frames than its header says: refused, or noted and done.",
+    ),
+]
+NetworkName = Annotated[
+    str,
+    typer.Option(
+        metavar="torch|onnx",
+        help="What computes the network; onnx, an extra, starts faster as it imports no torch.",
+    ),
+]
 # Those this process may use: in a container or a batch job fewer than the machine has.
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
