@@ -2,7 +2,9 @@
 
     python benchmarks/score_remembered.py [--archives 3] [--write]
 
-The plan, fixed before its seeds were used; the finder was developed on phantoms of other seeds.
+The plan, fixed before its seeds were used; the finder was developed on phantoms of other seeds. A first run,
+on seed 20_270_101, showed three masks given up for remembered outlines that were then refused for their low
+quality. The finder does that no more; so the seed is a new one. Nothing else is changed.
 
 An archive is 40 phantom clips of 5 scanners: each has a vendor's overlay, a size, a geometry, an opening and
 a depth; its 8 clips differ in view, patient, length and settings (dim, noisy, shadowed). `sectoraug
@@ -35,7 +37,7 @@ from timing import write
 
 import sectoraug as sa
 
-SEED = 20_270_101
+SEED = 20_270_102
 SCANNERS, CLIPS, SORTED = 5, 8, 2
 SIZES = ((240, 320), (300, 400))
 GEOMETRIES = ("fan", "fan", "curved", "linear")
@@ -174,7 +176,7 @@ def main() -> None:
     rows = []
     for archive in range(options.archives):
         rows += rows_of(archive)
-        print(f"archive {archive}: {len(rows)} clips", flush=True)
+        print(f"archive {archive}: {len(rows)} clips {json.dumps(rows)}", flush=True)
     parts = {
         "same depth": [row for row in rows if "/clips/" in row["clip"]],
         "control, other depths": [row for row in rows if "/control/" in row["clip"]],

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from sectoraug.sectors.clues.motion import ClipStatistics
 from sectoraug.sectors.clues.oddities import oddity, pure_noise, several_areas
 from sectoraug.sectors.estimate import SectorNotFound
-from sectoraug.sectors.outline.candidates import Candidate
+from sectoraug.sectors.outline.candidates import UNSURE, Candidate
 
 SMALLEST = 0.04  # share of the frame that a sector must cover
-UNSURE = 0.15  # estimates of a lower quality are not given
 _UNSURE_WHOLE = 0.3  # the same of a whole frame
 _GUESS = 0.02  # quality under which what the network sees is hardly more than a guess
 

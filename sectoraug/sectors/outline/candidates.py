@@ -21,6 +21,7 @@ from sectoraug.sectors.outline.settle import settle
 
 Plane = NDArray[np.float32]
 
+UNSURE = 0.15  # quality under which an outline is not given
 _NO_EDGE = 0.6  # the contrast that an outline counts as having where it is the border of the image
 _TRUST = 2  # the power to which another clue's expected IoU counts
 _EVERYWHERE = 0.97  # share of the frame: evidence that covers it all tells no outline from another
@@ -177,6 +178,8 @@ def best_candidate(
         if agreed or (number and best.quality > _SURE):
             break
     assert best is not None
+    if best.given is not None and best.quality < UNSURE:  # it would be refused: then what was found decides
+        best = max((c for c in candidates if c.given is None), key=lambda c: c.score)
     return replace(best, shape=named(best.shape))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import sectoraug as sa
+from sectoraug.sectors.outline import candidates
 
 SIZE = (160, 200)
 
@@ -45,6 +46,15 @@ def test_quality_and_refusals_are_those_of_any_other() -> None:
     with pytest.raises(sa.SectorNotFound):
         sa.sector_from_clip(dead * np.uint8(0), candidates=[outline()])
     assert sa.sector_from_clip(made(2).frames, candidates=[outline(0.5)]).candidate is None
+
+
+def test_an_outline_that_would_be_refused_gives_way_to_one_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = made(4, gain=0.6, reject=0.19, noise=0.5, shadow=0.9)
+    without = sa.sector_from_clip(clip.frames)
+    monkeypatch.setattr(candidates, "UNSURE", 2.0)  # that of any outline would
+    found = sa.sector_from_clip(clip.frames, candidates=[outline()])
+    assert found.candidate is None
+    assert np.array_equal(found.sector, without.sector)
 
 
 def test_a_stills_candidates_are_judged_too() -> None:
