@@ -52,7 +52,8 @@ EXPECTED = {
     "`WeightedBackMixLoss`": "s s s s s u - -",
     "a training's steps": "s s d d d u - -",
     "clustering, comparison of runs": "s s s s s - - -",
-    "masks by the command": "s s d d d - - -",
+    "masks by the command": "s s s s d - - -",
+    "their manifest, outlines as numbers": "s s d d d - - -",
 }
 
 LOADER_CHANGES = {
