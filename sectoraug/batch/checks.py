@@ -70,7 +70,7 @@ def donors(value: object, of: Tensor, donor_values: object) -> Tensor:
     still_for_clip = of.ndim == 5 and value.ndim == 4
     if still_for_clip:
         value = value.unsqueeze(2).expand(-1, -1, of.shape[2], -1, -1)
-    if value.ndim != of.ndim or value.shape[1:] != of.shape[1:] or not len(value):
+    if value.ndim != of.ndim or value.shape[1:] != of.shape[1:] or not value.shape[0]:
         raise ValueError(
             f"donors is {describe(value)} for images of shape {tuple(of.shape)}; expected the same channels, "
             "height and width (and frames, or stills): build the pool with size=, or resize the donors."

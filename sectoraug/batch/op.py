@@ -146,7 +146,7 @@ def _areas(sectors: Tensor) -> Tensor:
 
 
 def _flags(images: Tensor, *_: Any) -> Tensor:
-    return images.new_empty(len(images), dtype=torch.bool)
+    return images.new_empty(images.shape[0], dtype=torch.bool)
 
 
 def _keep_for_backward(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
@@ -172,11 +172,11 @@ def swap_into(
 ) -> None:
     """The swap in plain torch, for devices without a kernel."""
     if donor_index is None:
-        donor_index = torch.arange(len(images), device=images.device)
-    swaps = (donor_index >= 0) & (donor_index < len(donors)) & (sectors != 0).flatten(1).any(1)
+        donor_index = torch.arange(images.shape[0], device=images.device)
+    swaps = (donor_index >= 0) & (donor_index < donors.shape[0]) & (sectors != 0).flatten(1).any(1)
     if mixed is not None:
         swaps &= mixed
-    row = donor_index.clamp(0, len(donors) - 1)
+    row = donor_index.clamp(0, donors.shape[0] - 1)
     background = donors[row]
     if donor_sectors is not None:
         black = (donor_sectors != 0)[row]
@@ -222,6 +222,6 @@ _register(
     "sector_areas",
     "(Tensor sectors) -> Tensor",
     _areas,
-    lambda sectors: sectors.new_empty(len(sectors), dtype=torch.int64),
+    lambda sectors: sectors.new_empty(sectors.shape[0], dtype=torch.int64),
 )
 torch.library.register_autograd("sectoraug::swap_background", _backward, setup_context=_keep_for_backward)

@@ -24,7 +24,7 @@ def ring(sectors: Tensor, has_sector: Tensor | None, bits: Tensor) -> Tensor:
     gives = takes & (areas_px < sectors.shape[1] * sectors.shape[2])
     order = bits.where(gives, torch.iinfo(torch.int64).max).argsort()
     n_giving = gives.sum()
-    place = torch.arange(len(order), device=order.device)
+    place = torch.arange(order.shape[0], device=order.device)
     following = order[torch.where(place + 1 < n_giving, place + 1, 0)]
     donor_index = torch.empty_like(order).scatter_(0, order, following)
     found = takes & (n_giving > 0) & (donor_index != place)
@@ -33,7 +33,7 @@ def ring(sectors: Tensor, has_sector: Tensor | None, bits: Tensor) -> Tensor:
 
 def check_has_sector(has_sector: Any, sectors: Tensor, validate: bool) -> None:
     """Raise unless `has_sector` is (B,) bool and, with `validate`, names no empty sector."""
-    n = len(sectors)
+    n = sectors.shape[0]
     if not isinstance(has_sector, Tensor) or has_sector.shape != (n,) or has_sector.dtype != torch.bool:
         raise TypeError(f"has_sector is {describe(has_sector)}; expected a bool tensor of shape ({n},).")
     if has_sector.device != sectors.device:

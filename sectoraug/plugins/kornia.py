@@ -117,9 +117,9 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         `params`, such as those kept in `_params` by an earlier call, repeat its donors. With `data_keys`, as
         kornia's own ops take them, the images and sectors come back in that order.
         """
-        # A container gives one input at a time, and what is meant for other ops.
-        if data_keys is not None and len(input) == 1:
-            return self._in_container(*input, params=params or {}, data_keys=data_keys)
+        # A container gives one input at a time, with its params, and what is meant for other ops.
+        if data_keys is not None and params is not None and len(input) == 1:
+            return self._in_container(*input, params=params, data_keys=data_keys)
         if others:
             raise TypeError(
                 f"RandomBackMix got the keyword {', '.join(map(repr, others))}; expected params, data_keys "
@@ -180,7 +180,7 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         Raises:
             ValueError: with `validate`, a sector is empty though `has_sector` names it.
         """
-        n, device = len(sectors), sectors.device
+        n, device = sectors.shape[0], sectors.device
         if has_sector is not None:
             check_has_sector(has_sector, sectors, _validates(self.validate, sectors))
         if self.pool is not None:

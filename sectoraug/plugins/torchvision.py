@@ -95,7 +95,7 @@ class BackMix(v2.Transform):  # type: ignore[misc]
 
     def forward(self, *inputs: Any) -> Any:
         """The sample or batch, its background swapped; inputs are not written to."""
-        sample = inputs if len(inputs) > 1 else inputs[0]
+        sample = inputs[0] if len(inputs) == 1 else inputs
         places, spec = tree_flatten_with_path(sample)
         keys, leaves = [], []
         for path, leaf in places:
