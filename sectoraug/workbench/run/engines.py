@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 
+from sectoraug.pool.disk import DiskError
 from sectoraug.workbench.run.manifest import Entry, SectorRefused
 from sectoraug.workbench.run.sources import Source, sha256_of
 
@@ -159,6 +160,8 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> list[Entr
                 return job(source, digest)
             finally:
                 faulthandler.cancel_dump_traceback_later()
+    except DiskError:
+        raise  # the run's affair: a clip is not to blame, and is done when the run goes on
     except Exception as error:
         sentence = _sentence(error, source)
         refused = isinstance(error, SectorRefused)
