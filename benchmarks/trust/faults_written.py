@@ -37,7 +37,7 @@ def killed(job: Job, place: Path, n_kills: int) -> Promise:
     wrong += unlike(out, job, ended(job.call(out)))
     cleared(out)
     tried = f"{job.name}: {n} kills within the {job.seconds:.1f} s that it takes"
-    return _promise(KILLED, tried, f"ended {finished + 1} times, each time with the same", wrong)
+    return promised(KILLED, tried, f"ended {finished + 1} times, each time with the same", wrong)
 
 
 def without_room(job: Job, place: Path, steps: int) -> list[Promise]:
@@ -47,8 +47,8 @@ def without_room(job: Job, place: Path, steps: int) -> list[Promise]:
         if disk is None:
             found.append(Promise(FULL, f"{job.name}: a small disk", "skipped: mounting is not allowed", True))
         else:
-            found.append(_promised(job, "disks too small", _disks_too_small(job, disk, steps)))
-    found.append(_promised(job, "limits of a file's size", _files_too_small(job, place, steps)))
+            found.append(_tried(job, "disks too small", _disks_too_small(job, disk, steps)))
+    found.append(_tried(job, "limits of a file's size", _files_too_small(job, place, steps)))
     return found
 
 
@@ -76,7 +76,7 @@ def _spread(first: int, last: int, steps: int) -> Iterable[int]:
     return sorted({round(first + (last - first) * k / max(steps - 1, 1)) for k in range(steps)})
 
 
-def _promised(job: Job, what: str, tries: Iterator[tuple[Path, Ended]]) -> Promise:
+def _tried(job: Job, what: str, tries: Iterator[tuple[Path, Ended]]) -> Promise:
     """Of tries without room, each then gone on with where there is room again."""
     wrong: list[str] = []
     sentences = enough = 0
@@ -92,7 +92,7 @@ def _promised(job: Job, what: str, tries: Iterator[tuple[Path, Ended]]) -> Promi
             wrong += unlike(out, job, ended(job.call(out)))
         cleared(out)
     tried = f"{job.name}: {sentences} {what}" + (f", {enough} large enough" if enough else "")
-    return _promise(FULL, tried, f"{sentences} sentences, {sentences} runs went on", wrong)
+    return promised(FULL, tried, f"{sentences} sentences, {sentences} runs went on", wrong)
 
 
 def read_only(jobs: Iterable[Job], place: Path) -> Promise:
@@ -119,7 +119,7 @@ def read_only(jobs: Iterable[Job], place: Path) -> Promise:
                     wrong.append(f"{job.name} ended with {end.status}: {end.said[-300:]}")
                 wrong += unlike(out, job, ended(job.call(out)))
                 cleared(out)
-    return _promise(READ_ONLY, f"{n} runs", f"{n} sentences; each went on when it could write", wrong)
+    return promised(READ_ONLY, f"{n} runs", f"{n} sentences; each went on when it could write", wrong)
 
 
 def unlike(out: Path, job: Job, end: Ended) -> list[str]:
@@ -131,6 +131,6 @@ def unlike(out: Path, job: Job, end: Ended) -> list[str]:
     return [f"{name} differs" for name in names] + [f"{name} is left over" for name in litter(out)]
 
 
-def _promise(promise: str, tried: str, found: str, wrong: list[str]) -> Promise:
+def promised(promise: str, tried: str, found: str, wrong: list[str]) -> Promise:
     said = f"{len(wrong)} wrong, such as {wrong[0]}" if wrong else found
     return Promise(promise, tried, " ".join(said.split()), not wrong)

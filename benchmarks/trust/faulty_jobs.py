@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -158,14 +158,10 @@ def _review(out: Path, n: int = 60) -> None:
 def _train(out: Path) -> None:
     words = ("--images", 96, "--size", 32, "--epochs", 4, "--layer", "layer2", "--seeds", 0)
     script = EXAMPLES / "reproduce" / "reproduce.py"
-    done = subprocess.run(
-        [sys.executable, script, *map(str, words), "--runs", "backmix@0.5", "--out", out],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    os.execv(
+        sys.executable,
+        [sys.executable, str(script), *map(str, words), "--runs", "backmix@0.5", "--out", str(out)],
     )
-    print(done.stderr, file=sys.stderr)
-    sys.exit(done.returncode)
 
 
 def cleared(out: Path) -> Path:

@@ -102,9 +102,24 @@ def left_in(out: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(out.rglob("*")):
         name = path.relative_to(out).as_posix()
-        if path.is_file() and not any(part.startswith(".") for part in Path(name).parts):
-            found[name] = _lines(path) if path.suffix == ".jsonl" else path.read_bytes()
+        under_way = any(part.startswith(".") or part.endswith(".part") for part in Path(name).parts)
+        if path.is_file() and not under_way and not name.startswith("checkpoints/"):
+            found[name] = _lasting(path)
     return found
+
+
+def _lasting(path: Path) -> Any:
+    """What does not differ from run to run: no times, and no order of lines."""
+    if path.suffix == ".jsonl":
+        return _lines(path)
+    content = path.read_bytes()
+    if path.name == "tables.md":
+        return content.partition(b"## Cost")[0]
+    if path.suffix == ".json" and b"seconds_since_start" in content:
+        about = json.loads(content)
+        del about["seconds_since_start"], about["forward_ratio"]
+        return json.dumps(about, sort_keys=True).encode()
+    return content
 
 
 def _lines(path: Path) -> set[str]:

@@ -123,7 +123,7 @@ def test_the_model_is_left_alone(watched: nn.Module, images: Tensor) -> None:
         (gradient,) = torch.autograd.grad(scores.sum(), watched.stem.weight)
         assert gradient.abs().sum() > 0
     assert torch.equal(images, before)
-    assert gradcam._activations == []
+    assert gradcam._activations == {}
 
 
 def test_the_hook_goes_after_an_exception(watched: nn.Module, images: Tensor) -> None:
@@ -132,7 +132,7 @@ def test_the_hook_goes_after_an_exception(watched: nn.Module, images: Tensor) ->
         raise ZeroDivisionError
     with pytest.raises(ValueError, match="outside 0..3"), sa.GradCAM(watched, "block") as gradcam:
         gradcam(images, 4)
-    assert gradcam._activations == []
+    assert gradcam._activations == {}
     with pytest.raises(RuntimeError), sa.GradCAM(watched, "block") as gradcam:
         gradcam(images.expand(-1, 2, -1, -1))  # the model's own error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +22,7 @@ Net = TypeVar("Net", bound=nn.Module)
 WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"
 _MARGIN = 0.2  # of the sector, left around it by the second look
 _CLOSE_ENOUGH = 0.6  # share of the frame from which on a second look gains nothing
+_IMPORTED_BY = os.getpid()
 
 
 class Seen(NamedTuple):
@@ -82,8 +84,16 @@ def squeezed(grey: NDArray[Any]) -> NDArray[np.float32]:
     return np.asarray(cv2.resize(grey.astype(np.float32), (SIDE_PX, SIDE_PX), interpolation=how), np.float32)
 
 
+@cache
+def _keep_to_own_threads(process: int) -> None:
+    # A fork has none of its parent's threads, and torch would wait for them for ever.
+    if process != _IMPORTED_BY:
+        torch.set_num_threads(1)
+
+
 def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], float]:
     """Logits (SIDE_PX, SIDE_PX) of a frame squeezed to a square, and the log-odds of one sector."""
+    _keep_to_own_threads(os.getpid())
     with torch.inference_mode():
         answer = model(planes(torch.from_numpy(squeezed(grey))[None, None]))
     return answer.inside[0, 0].numpy(), float(answer.single)
@@ -91,6 +101,7 @@ def _look(grey: NDArray[Any], model: SectorNet) -> tuple[NDArray[np.float32], fl
 
 def _written(grey: NDArray[Any]) -> NDArray[np.float32]:
     """Probabilities (SIDE_PX, SIDE_PX) of overlay of a frame squeezed to a square."""
+    _keep_to_own_threads(os.getpid())
     with torch.inference_mode():
         answer = default_overlay_net()(planes(torch.from_numpy(squeezed(grey))[None, None]))
     return np.asarray(answer[0, 0].sigmoid().numpy(), np.float32)
