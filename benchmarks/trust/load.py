@@ -1,4 +1,4 @@
-"""Long and crowded runs: steady memory, threads that give what one gives, forks that end, workers on a core each.
+"""Long and crowded runs: steady memory, threads that give what one gives, forks that end, a core a worker.
 
 Needs psutil.
 """
