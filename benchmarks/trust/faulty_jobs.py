@@ -84,11 +84,13 @@ def jobs_in(folder: Path, n_clips: int) -> dict[str, Job]:
 
 def costly_jobs_in(folder: Path) -> dict[str, Job]:
     """Those that take many seconds; they need what `jobs_in` made."""
-    clips, masks = folder / "clips", folder / "masks"
+    clips, audited, masks = folder / "clips", _make_clips(folder / "audited", 16), folder / "audited-masks"
+    made = ended(partial(_run, "masks", masks, audited, masks))
+    assert made.status == 0, made.said
     labels = folder / "labels.csv"
-    names = sorted(path.relative_to(clips).as_posix() for path in clips.rglob("*.npz"))
-    labels.write_text("image,label\n" + "".join(f"{name},{'ab'[i % 2]}\n" for i, name in enumerate(names)))
-    audit = ("audit", "--images", clips, "--sectors", masks, "--labels", labels)
+    rows = [f"{path.name},{'ab'[i % 2]},{i}" for i, path in enumerate(sorted(audited.iterdir()))]
+    labels.write_text("\n".join(("image,label,patient", *rows, "")))
+    audit = ("audit", "--images", audited, "--sectors", masks, "--labels", labels, "--groups", "patient")
     found = [
         Job("masks with workers", lambda out: command("masks", clips, "--out", out, "--workers", 2)),
         Job("audit", lambda out: command(*audit, "--out", out)),

@@ -137,7 +137,11 @@ def wrong_in(out: Path, expected: dict[str, Any], at_once: bool) -> list[str]:
     at_once: whether all of it appears together, as a pool does.
     """
     found = left_in(out)
-    wrong = [name for name, content in found.items() if not _part_of(content, expected.get(name))]
+    wrong = [
+        f"{name} {_unexpected(content, expected.get(name))}"
+        for name, content in found.items()
+        if not _part_of(content, expected.get(name))
+    ]
     if at_once and found and found.keys() != expected.keys():
         wrong.append(f"{len(found)} of {len(expected)} files")
     for line in found.get("manifest.jsonl", ()):
@@ -145,6 +149,12 @@ def wrong_in(out: Path, expected: dict[str, Any], at_once: bool) -> list[str]:
         if file is not None and not any(name == file or name.startswith(f"{file}/") for name in found):
             wrong.append(f"{file} in the manifest only")
     return wrong
+
+
+def _unexpected(content: Any, expected: Any) -> str:
+    if isinstance(content, set) and isinstance(expected, set):
+        return f"holds {min(content - expected)}"
+    return "is not what it should be"
 
 
 def _part_of(content: Any, expected: Any) -> bool:
