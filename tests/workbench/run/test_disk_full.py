@@ -1,4 +1,4 @@
-"""A full disk ends a run in one sentence, and no clip is recorded as failed for it; a worker keeps to a core."""
+"""A full disk ends a run in one sentence, and no clip is recorded as failed for it; a worker takes one core."""
 
 from __future__ import annotations
 
