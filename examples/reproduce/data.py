@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -105,7 +106,8 @@ def cached(
     digest = hashlib.sha256(json.dumps([what, classes], sort_keys=True).encode()).hexdigest()[:12]
     target = folder / f"{name}-{digest}"
     if rank_and_world()[0] == 0 and not target.exists():
-        part = folder / f"{target.name}.part{os.getpid()}"
+        _clear_left(target)
+        part = folder / f"{target.name}.{platform.node()}.{os.getpid()}.part"
         part.mkdir(parents=True, mode=0o700)
         chunks = folder / f"{target.name}.chunks"
         for key, value in make(chunks).items():
@@ -133,6 +135,15 @@ def cached(
     check_patients({split: set(each.patients.tolist()) for split, each in splits.items()})
     found = opened("found") if (target / "found.npy").exists() else None
     return Data(splits, classes, found, target.name)
+
+
+def _clear_left(target: Path) -> None:
+    """Remove the images that killed processes of this machine left half-written."""
+    for part in target.parent.glob(f"{target.name}.{platform.node()}.*.part"):
+        try:
+            os.kill(int(part.name.split(".")[-2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 @dataclass

@@ -16,7 +16,7 @@ from sectoraug import __version__
 from sectoraug.auditing import words
 from sectoraug.auditing.findings import Findings
 from sectoraug.auditing.model_answers import ModelAudit
-from sectoraug.pool.folder import owner_only
+from sectoraug.pool.disk import owner_only, synced, under_way
 
 _LISTED = 20
 """Pairs, images and donors of a list."""
@@ -27,14 +27,12 @@ def write_page(
 ) -> None:
     """Write it whole or not at all."""
     page = render(report, thumbnails, remarks)
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    try:
+    with under_way(path) as folder:
+        part = folder / path.name
         with open(part, "x", encoding="utf-8", errors="backslashreplace", opener=owner_only) as file:
             file.write(page)
+        synced(part)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def render(report: Findings, thumbnails: Mapping[int, bytes], remarks: Sequence[str] = ()) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from threading import get_ident
 from types import TracebackType
 from typing import Any
 
@@ -27,7 +28,8 @@ class GradCAM:
     `torch.no_grad()` and `torch.inference_mode()`, and under autocast. The hook goes when the
     with-block ends, after an exception too, and does nothing outside of calls.
 
-    Attributes of the last call, to print beside %E, which depends on them:
+    Threads may call it at once. Attributes of the call that ended last, to print beside %E, which
+    depends on them:
         layer: the layer's dotted name.
         grid: (h, w) of the CAM before it was resized to the images.
         target: (B,) int64, the class each CAM is of.
@@ -59,8 +61,7 @@ class GradCAM:
         self.model = model
         self.layer, self._module = find_layer(model, layer)
         self._hook: Any = None
-        self._calling = False
-        self._activations: list[Tensor] = []
+        self._activations: dict[int, list[Tensor]] = {}  # by the thread whose call is under way
 
     def __enter__(self) -> GradCAM:
         if self._hook is not None:
@@ -96,7 +97,7 @@ class GradCAM:
                 "`with GradCAM(model, layer) as gradcam: cam = gradcam(images)`."
             )
         _check_images(images)
-        self._calling = True
+        self._activations[get_ident()] = []
         try:
             with torch.inference_mode(False):
                 scores, activation = self._forward(images.clone() if images.is_inference() else images)
@@ -105,8 +106,7 @@ class GradCAM:
                     explained = scores.gather(1, classes[:, None]).sum()
                 (gradient,) = torch.autograd.grad(explained, activation, allow_unused=True)
         finally:
-            self._calling = False
-            self._activations.clear()
+            del self._activations[get_ident()]
         if gradient is None:
             raise ValueError(self._detached())
         self.target, self.scores = classes, scores.detach()
@@ -117,25 +117,27 @@ class GradCAM:
         # Without gradients up to the layer, where `_cut` turns them on, an evaluation needs hardly more
         # memory than a plain one. A model that runs a part of itself under its own no_grad turns them
         # off again behind the layer; only then is it run once more with gradients from the start.
+        activations = self._activations[get_ident()]
         for from_the_start in (False, True):
-            self._activations.clear()
+            activations.clear()
             with torch.set_grad_enabled(from_the_start):
                 scores = self.model(images)
-            if not self._activations:
+            if not activations:
                 raise ValueError(
                     f"layer {self.layer!r} did not run in the forward pass; expected it to run once: "
                     "name one that does, and give a compiled model uncompiled."
                 )
             _check_scores(scores, len(images))
             if scores.requires_grad:
-                return scores, self._activations[0]
+                return scores, activations[0]
         raise ValueError(self._detached())
 
     def _cut(self, module: nn.Module, args: Any, output: Any) -> Tensor | None:
         """Make the layer's output the leaf that gradients are taken with respect to."""
-        if not self._calling:
+        activations = self._activations.get(get_ident())
+        if activations is None:
             return None
-        if self._activations:
+        if activations:
             raise ValueError(
                 f"layer {self.layer!r} runs more than once in a forward pass; expected once, since its "
                 "CAM would be one of several: name the module around it."
@@ -147,7 +149,7 @@ class GradCAM:
             )
         torch.set_grad_enabled(True)
         activation = output.detach().clone().requires_grad_()
-        self._activations.append(activation)
+        activations.append(activation)
         # A leaf must not change in place, and an in-place ReLU behind the layer would do that.
         return activation.clone()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -50,9 +51,11 @@ class BackgroundPool(Building, Donors):
         folder: Path | None = None,
         rows: NDArray[np.int64] | None = None,
         skipped: tuple[str, ...] = (),
+        checksums: NDArray[np.uint32] | None = None,
     ) -> None:
         """For the classmethods; `packed_sectors` is (N, ceil(H*W/8)), and `rows` picks some of them."""
         super().__init__(backgrounds, packed_sectors, rows)
+        self._checksums = checksums
         self.folder = folder
         """Where the pool is saved, or None."""
         self.skipped = skipped
@@ -95,22 +98,22 @@ class BackgroundPool(Building, Donors):
         """
         folder = Path(folder).absolute()
         backgrounds, packed_sectors, checksums = open_arrays(folder)
-        pool = cls(backgrounds, packed_sectors, folder)
-        n, n_bytes = len(pool), backgrounds.nbytes + packed_sectors.nbytes
-        pool._verify(range(0, n, max(1, n_bytes // _CHECKED_AT_OPEN)), checksums)
+        n, n_bytes = len(backgrounds), backgrounds.nbytes + packed_sectors.nbytes
+        pool = cls(backgrounds, packed_sectors, folder, checksums=checksums)
+        pool._verify(range(0, n, max(1, n_bytes // _CHECKED_AT_OPEN)))
         return pool
 
     def verify(self, *, progress: bool = True) -> None:
         """Check every donor of an opened pool; raise ValueError at the first changed one."""
-        if self.folder is None:
+        if self._checksums is None:
             raise ValueError("this pool is in memory; expected an opened one: save it first.")
-        checksums = open_arrays(self.folder)[2]
-        rows = range(len(checksums))
-        self._verify(track(rows, len(rows), "verify", progress), checksums)
+        n = len(self._checksums)
+        self._verify(track(range(n), n, "verify", progress))
 
-    def _verify(self, rows: Iterable[int], checksums: NDArray[Any]) -> None:
+    def _verify(self, rows: Iterable[int]) -> None:
+        assert self._checksums is not None
         for row in rows:
-            if checksum_of(self._backgrounds[row], self._packed_sectors[row]) != checksums[row]:
+            if checksum_of(self._backgrounds[row], self._packed_sectors[row]) != self._checksums[row]:
                 raise ValueError(
                     f"donor {row} of {self.folder} does not match its checksum: the pool is damaged, "
                     "build it again."
@@ -119,7 +122,12 @@ class BackgroundPool(Building, Donors):
     def __reduce__(self) -> Any:
         if self.folder is None:
             return _from_memory, (self._backgrounds, self._packed_sectors, self._rows, self.key)
-        return _from_folder, (self.folder, self._rows, self.key)
+        return _from_folder, (self.folder, self._rows, self.key, self._digest)
+
+    @property
+    def _digest(self) -> int | None:
+        """Of the checksums: tells an opened pool from another one in the same folder."""
+        return None if self._checksums is None else zlib.crc32(self._checksums.data)
 
     def to(self, device: Any, dtype: Any = None, *, progress: bool = True) -> DevicePool:
         """Copy all backgrounds to a torch device, for `swap_background_batch` and `RandomBackMix`.
@@ -159,7 +167,11 @@ class BackgroundPool(Building, Donors):
         n = max(1, round(fraction * len(self)))
         chosen = np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False))
         rows = chosen if self._rows is None else self._rows[chosen]
-        return BackgroundPool(self._backgrounds, self._packed_sectors, self.folder, rows)
+        return self._with_rows(rows)
+
+    def _with_rows(self, rows: NDArray[np.int64]) -> BackgroundPool:
+        arrays = (self._backgrounds, self._packed_sectors)
+        return BackgroundPool(*arrays, self.folder, rows, checksums=self._checksums)
 
     def __repr__(self) -> str:
         return (
@@ -184,14 +196,19 @@ def _from_memory(backgrounds: Any, sectors: Any, rows: Any, key: str) -> Backgro
     return _pools.get(key) or _renamed(BackgroundPool(backgrounds, sectors, None, rows), key)
 
 
-def _from_folder(folder: Path, rows: Any, key: str) -> BackgroundPool:
+def _from_folder(folder: Path, rows: Any, key: str, digest: int | None = None) -> BackgroundPool:
     pool = _pools.get(key)
-    if pool is not None:
+    if pool is not None and digest in (None, pool._digest):
         return pool
-    whole = pool_named(str(folder))
-    if rows is None:
-        return whole
-    return _renamed(BackgroundPool(whole._backgrounds, whole._packed_sectors, folder, rows), key)
+    whole = _pools.get(str(folder))
+    if whole is None or digest not in (None, whole._digest):
+        whole = BackgroundPool.open(folder)
+    if digest not in (None, whole._digest):
+        raise ValueError(
+            f"{folder} holds another pool than the one that was sent from another process; expected the "
+            "same: open it again there, and leave it as it is while processes use it."
+        )
+    return whole if rows is None else _renamed(whole._with_rows(rows), key)
 
 
 def _renamed(pool: BackgroundPool, key: str) -> BackgroundPool:

@@ -9,11 +9,11 @@ checksums.bin      (N,) little-endian uint32, CRC-32 of each donor's background 
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import os
-import secrets
-import shutil
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.pool.disk import must_be_new, owner_only, synced, under_way, write_all, writing_to
 
 _FORMAT = 1
 _FILES = ("backgrounds.bin", "sectors.bin", "checksums.bin")
+_DTYPES = ("|u1", "<f4")  # no other byte order: their checksums are alike
 
 
 def checksum_of(background: NDArray[Any], packed: NDArray[np.uint8]) -> int:
@@ -33,24 +35,42 @@ def checksum_of(background: NDArray[Any], packed: NDArray[np.uint8]) -> int:
 
 def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.uint32]]:
     """Map backgrounds, packed sectors and checksums read-only; raise for a folder that is not whole."""
+    identity = _identity(folder)
     about = _read_manifest(folder)
     n, shape = about["n"], tuple(about["shape"])
     packed = (shape[0] * shape[1] + 7) // 8
-    kinds = ((about["dtype"], (n, *shape)), ("u1", (n, packed)), ("<u4", (n,)))
+    kinds = ((about["dtype"], (n, *shape)), ("|u1", (n, packed)), ("<u4", (n,)))
     arrays = []
     for name, (dtype, full_shape) in zip(_FILES, kinds, strict=True):
-        path = folder / name
-        expected = np.dtype(dtype).itemsize * int(np.prod(full_shape))
-        found = path.stat().st_size if path.is_file() else 0
-        if found != expected:
+        expected = np.dtype(dtype).itemsize * math.prod(full_shape)
+        content = _mapped(folder / name)
+        if len(content) != expected:
             raise ValueError(
-                f"{path} holds {found} bytes; expected {expected}: the pool is damaged, build it again."
+                f"{folder / name} holds {len(content)} bytes; expected {expected}: the pool is damaged, "
+                "build it again."
             )
-        arrays.append(_mapped(path).view(dtype).reshape(full_shape))
+        arrays.append(content.view(dtype).reshape(full_shape))
+    if _identity(folder) != identity:
+        raise ValueError(
+            f"{folder} was replaced by another pool while it was opened; expected it to stay: open it again."
+        )
+    if zlib.crc32(arrays[2].data) != about["checksums"]:
+        raise ValueError(f"{folder} has changed checksums; the pool is damaged, build it again.")
     return arrays[0], arrays[1], arrays[2]
 
 
-def _mapped(path: Path) -> NDArray[Any]:
+def _identity(folder: Path) -> object:
+    """Changes where a folder is replaced by another of its name."""
+    try:
+        about = folder.stat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
+
+
+def _mapped(path: Path) -> NDArray[np.uint8]:
+    if not path.is_file() or not path.stat().st_size:
+        return np.empty(0, np.uint8)
     with open(path, "rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     if hasattr(mmap, "MADV_RANDOM"):
@@ -120,20 +140,26 @@ class FolderWriter(Writer):
             )
 
     def __enter__(self) -> FolderWriter:
-        self.folder.parent.mkdir(parents=True, exist_ok=True)
-        self.part = self.folder.with_name(f"{self.folder.name}.{secrets.token_hex(4)}.part")
-        self.part.mkdir(mode=0o700)
-        self.files = [open(self.part / name, "wb", opener=owner_only) for name in _FILES]
+        with ExitStack() as stack:
+            stack.enter_context(writing_to(self.folder))
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.part = stack.enter_context(under_way(self.folder)) / "pool"
+            self.part.mkdir(mode=0o700)
+            # Unbuffered: what a full disk refused would be tried again, and fail again, when they are closed.
+            self.files = [
+                stack.enter_context(open(self.part / name, "wb", buffering=0, opener=owner_only))
+                for name in _FILES
+            ]
+            self.ends = stack.pop_all()
         return self
 
     def write(self, background: NDArray[Any], packed: NDArray[np.uint8]) -> None:
         checksum = np.array(checksum_of(background, packed), "<u4")
         for file, array in zip(self.files, (background, packed, checksum), strict=True):
-            file.write(np.ascontiguousarray(array).tobytes())
+            write_all(file, np.ascontiguousarray(array).tobytes())
 
     def finish(self) -> None:
         for file in self.files:
-            file.flush()
             os.fsync(file.fileno())
         assert self.first is not None
         about: dict[str, Any] = {
@@ -145,17 +171,13 @@ class FolderWriter(Writer):
         }
         with open(self.part / "pool.json", "w", opener=owner_only) as manifest:
             json.dump(about, manifest)
+        synced(self.part / "pool.json")
+        must_be_new(self.folder)
         self.part.rename(self.folder)
+        synced(self.folder.parent)
 
-    def __exit__(self, *exc: object) -> None:
-        for file in self.files:
-            file.close()
-        shutil.rmtree(self.part, ignore_errors=True)
-
-
-def owner_only(path: str, flags: int) -> int:
-    """An `opener` for `open` whose new files only their owner can read."""
-    return os.open(path, flags, 0o600)
+    def __exit__(self, *exc: Any) -> None:
+        self.ends.__exit__(*exc)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -167,7 +189,6 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads(path.read_text())
         newer = about["format"] != _FORMAT
-        intact = zlib.crc32((folder / "checksums.bin").read_bytes()) == about["checksums"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{folder} is damaged ({error!r}); build the pool again.") from error
     if newer:
@@ -175,6 +196,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{folder} has pool format {about['format']}; expected {_FORMAT}: update sectoraug, or "
             "build the pool again."
         )
-    if not intact:
-        raise ValueError(f"{folder} has changed checksums; the pool is damaged, build it again.")
+    shape = about.get("shape")
+    sides = [about.get("n"), *(shape if isinstance(shape, list) else ())]
+    whole = len(sides) in (3, 4) and all(type(side) is int and side > 0 for side in sides)
+    if not whole or about.get("dtype") not in _DTYPES or type(about.get("checksums")) is not int:
+        raise ValueError(f"{folder} is damaged (pool.json does not describe a pool); build the pool again.")
     return about

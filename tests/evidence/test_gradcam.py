@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_the_model_is_left_alone(watched: nn.Module, images: Tensor) -> None:
         (gradient,) = torch.autograd.grad(scores.sum(), watched.stem.weight)
         assert gradient.abs().sum() > 0
     assert torch.equal(images, before)
-    assert gradcam._activations == []
+    assert gradcam._activations == {}
 
 
 def test_the_hook_goes_after_an_exception(watched: nn.Module, images: Tensor) -> None:
@@ -132,7 +133,7 @@ def test_the_hook_goes_after_an_exception(watched: nn.Module, images: Tensor) ->
         raise ZeroDivisionError
     with pytest.raises(ValueError, match="outside 0..3"), sa.GradCAM(watched, "block") as gradcam:
         gradcam(images, 4)
-    assert gradcam._activations == []
+    assert gradcam._activations == {}
     with pytest.raises(RuntimeError), sa.GradCAM(watched, "block") as gradcam:
         gradcam(images.expand(-1, 2, -1, -1))  # the model's own error
 
@@ -228,3 +229,22 @@ def test_one_score_for_two_classes(images: Tensor) -> None:
     with sa.GradCAM(model, "0") as gradcam:
         gradcam(images)
     assert gradcam.target.tolist() == [0] * 6
+
+
+def test_threads_get_what_one_gets() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4)
+    ).eval()
+    images = torch.rand(16, 1, 24, 24)
+    with sa.GradCAM(model, "0") as gradcam:
+        alone = [gradcam(images[i : i + 1], i % 4) for i in range(16)]
+
+        def own(i: int) -> torch.Tensor:
+            with sa.GradCAM(model, "0") as another:
+                return another(images[i : i + 1], i % 4)
+
+        with ThreadPoolExecutor(8) as threads:
+            for look in (lambda i: gradcam(images[i : i + 1], i % 4), own):
+                for together, expected in zip(threads.map(look, [*range(16)] * 10), alone * 10, strict=True):
+                    torch.testing.assert_close(together, expected, equal_nan=True)

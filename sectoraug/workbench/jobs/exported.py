@@ -14,7 +14,7 @@ from sectoraug.workbench.formats import coco, dicom_seg, nifti, rectangles, slic
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
 from sectoraug.workbench.jobs.kept import kept_masks
 from sectoraug.workbench.run.manifest import Entry, latest_by_clip, read_entries
-from sectoraug.workbench.run.out_folder import only_writer, whole_file, whole_lone_file
+from sectoraug.workbench.run.out_folder import whole_file, whole_folder, whole_lone_file
 from sectoraug.workbench.run.sources import is_unchanged
 
 
@@ -70,7 +70,7 @@ def chosen_masks(
 
 def must_be_new(to: Path) -> None:
     """Raise FileExistsError for what may hold masks that somebody has edited since."""
-    if to.exists() and not (to.is_dir() and all(path.name.startswith(".") for path in to.iterdir())):
+    if to.exists() and not (to.is_dir() and not any(to.iterdir())):
         raise FileExistsError(f"{to} is there already; expected a new name: choose another, or remove it.")
 
 
@@ -114,10 +114,10 @@ def _to_folder(
     progress: bool,
 ) -> Exported:
     done = Exported(out)
-    with only_writer(out):
+    with whole_folder(out) as folder:
         for mask in track(masks, len(masks), "masks", progress):
             try:
-                with whole_file(out, f"{mask.name}{suffix}") as part:
+                with whole_file(folder, f"{mask.name}{suffix}") as part:
                     common = write(mask, part)
             except LeftOut as why:
                 done.left_out[str(why)] += 1

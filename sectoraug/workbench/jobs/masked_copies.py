@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 import sectoraug as sa
-from sectoraug.pool.folder import owner_only
+from sectoraug.pool.disk import owner_only
 from sectoraug.reading.clips import family_of
 from sectoraug.workbench.jobs.kept import KeptSector, kept_sector
 from sectoraug.workbench.jobs.masked_dicom import write_dicom

@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sectoraug.pool.folder import owner_only
+from sectoraug.pool.disk import append_all, owner_only
 from sectoraug.workbench.run.manifest import Entry, latest_by_clip, read_entries
 
 NAME = "review.jsonl"
@@ -105,8 +105,7 @@ class Journal:
                     and before in change.only_from
                 ]
                 lines = "".join(json.dumps(asdict(decision)) + "\n" for decision in decisions).encode()
-                while lines:
-                    lines = lines[file.write(lines) :]
+                append_all(file, lines)
                 os.fsync(file.fileno())
                 self._read_on()
         finally:

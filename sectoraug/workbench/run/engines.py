@@ -10,6 +10,7 @@ import faulthandler
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 
+from sectoraug.pool.disk import DiskError
 from sectoraug.workbench.run.manifest import Entry, SectorRefused
 from sectoraug.workbench.run.sources import Source, sha256_of
 
@@ -146,9 +148,7 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> list[Entr
     """
     import warnings
 
-    import cv2
-
-    cv2.setNumThreads(1)  # one core a worker
+    _keep_to_one_core()
     digest = None
     try:
         with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
@@ -159,10 +159,21 @@ def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> list[Entr
                 return job(source, digest)
             finally:
                 faulthandler.cancel_dump_traceback_later()
+    except DiskError:
+        raise  # the run's affair: a clip is not to blame, and is done when the run goes on
     except Exception as error:
         sentence = _sentence(error, source)
         refused = isinstance(error, SectorRefused)
         return [Entry(source.name, source.visit, digest, error=sentence, refused=refused)]
+
+
+def _keep_to_one_core() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"  # for a job that imports torch
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def _sentence(error: Exception, source: Source) -> str:

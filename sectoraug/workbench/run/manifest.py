@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sectoraug.pool.folder import owner_only
+from sectoraug.pool.disk import append_all, owner_only
 from sectoraug.sectors.estimate import is_clean
 
 NAME = "manifest.jsonl"
@@ -138,8 +138,8 @@ class Manifest:
         return self
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add a clip's lines, in one write: a killed process leaves them whole or torn at the end."""
-        self._file.write("".join(json.dumps(asdict(entry)) + "\n" for entry in entries).encode())
+        """Add a clip's lines: all, or none on a full disk; of a killed process the last may be torn."""
+        append_all(self._file, "".join(json.dumps(asdict(entry)) + "\n" for entry in entries).encode())
         self.latest[entries[0].visit] = list(entries)
         if time.monotonic() - self._synced > _SYNC_SECONDS:
             os.fsync(self._file.fileno())

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sectoraug.pool.disk import must_be_new, synced, under_way, writing_to
+
 _PARTS = ".part"
 
 
@@ -19,22 +21,23 @@ def only_writer(folder: Path) -> Iterator[None]:
         from filelock import FileLock, Timeout
     except ImportError as error:
         raise ImportError('the workbench needs filelock: pip install "sectoraug[workbench]".') from error
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise BlockingIOError(
-            f"another run is writing to {folder}; expected to be the only one: wait for it, or choose "
-            "another --out."
-        ) from None
-    try:
-        shutil.rmtree(folder / _PARTS, ignore_errors=True)
-        (folder / _PARTS).mkdir(mode=0o700)
-        yield
-    finally:
-        shutil.rmtree(folder / _PARTS, ignore_errors=True)
-        lock.release()
+    with writing_to(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0, mode=0o600)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise BlockingIOError(
+                f"another run is writing to {folder}; expected to be the only one: wait for it, or choose "
+                "another --out."
+            ) from None
+        try:
+            shutil.rmtree(folder / _PARTS, ignore_errors=True)
+            (folder / _PARTS).mkdir(mode=0o700)
+            yield
+        finally:
+            shutil.rmtree(folder / _PARTS, ignore_errors=True)
+            lock.release()
 
 
 @contextmanager
@@ -44,41 +47,61 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
     The path is an empty file, readable by its owner only; the block may replace it by a folder.
     """
     part = folder / _PARTS / f"{secrets.token_hex(8)}-{Path(name).name}"
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     target = folder / name
-    try:
-        yield part
-        for path in part.iterdir() if part.is_dir() else (part,):
-            _sync(path)
-        for parent in reversed(target.relative_to(folder).parents):
-            (folder / parent).mkdir(mode=0o700, exist_ok=True)
-        if target.is_dir():
-            shutil.rmtree(target)
-        part.replace(target)
-    finally:
-        if part.is_dir():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            part.unlink(missing_ok=True)
+    with writing_to(folder):
+        try:
+            os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            yield part
+            for path in part.iterdir() if part.is_dir() else (part,):
+                synced(path)
+            for parent in reversed(target.relative_to(folder).parents):
+                (folder / parent).mkdir(mode=0o700, exist_ok=True)
+            if target.is_dir():
+                shutil.rmtree(target)
+            part.replace(target)
+        finally:
+            if part.is_dir():
+                shutil.rmtree(part, ignore_errors=True)
+            else:
+                part.unlink(missing_ok=True)
 
 
 @contextmanager
 def whole_lone_file(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`, its owner's only, and move it there when the block ends well."""
-    if not file.absolute().parent.is_dir():
-        raise NotADirectoryError(f"{file.parent} is no folder; expected one that the file can be written to.")
-    part = file.with_name(f".{secrets.token_hex(8)}.part")
-    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    try:
+    with _beside(file) as folder:
+        part = folder / file.name
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield part
-        _sync(part)
+        synced(part)
         part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+        synced(file.absolute().parent)
 
 
-def _sync(path: Path) -> None:
-    # A crash of the machine must not leave a manifest line whose file is empty.
-    file = os.open(path, os.O_RDWR)
-    os.fsync(file)
-    os.close(file)
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Yield a temporary folder for `whole_file`, and move it to `folder` when the block ends well.
+
+    `folder` must be new, or empty, by then.
+    """
+    with _beside(folder) as beside:
+        part = beside / folder.name
+        (part / _PARTS).mkdir(mode=0o700, parents=True)
+        part.chmod(0o700)
+        yield part
+        (part / _PARTS).rmdir()
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        must_be_new(folder)
+        part.rename(folder)
+        synced(folder.absolute().parent)
+
+
+@contextmanager
+def _beside(target: Path) -> Iterator[Path]:
+    if not target.absolute().parent.is_dir():
+        raise NotADirectoryError(
+            f"{target.parent} is no folder; expected one that the file can be written to."
+        )
+    with writing_to(target), under_way(target) as part:
+        yield part

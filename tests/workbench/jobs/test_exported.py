@@ -77,7 +77,7 @@ def test_all_formats_go_out_and_come_back(clips: Path, masks: Path, tmp_path: Pa
     assert NAME not in said
     assert "Invented" not in said
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(files) == 3 + 4 + 2 + 4 + 3  # and the folders' locks
+    assert len(files) == 3 + 4 + 2 + 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
     found = masks_in(masks)
