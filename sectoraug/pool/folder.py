@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import zlib
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from sectoraug import checks
 
 _FORMAT = 1
+_DTYPES = ("|u1", "<f4")
 _FILES = ("backgrounds.bin", "sectors.bin", "checksums.bin")
 
 
@@ -34,13 +36,13 @@ def checksum_of(background: NDArray[Any], packed: NDArray[np.uint8]) -> int:
 def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[np.uint32]]:
     """Map backgrounds, packed sectors and checksums read-only; raise for a folder that is not whole."""
     about = _read_manifest(folder)
-    n, shape = about["n"], tuple(about["shape"])
+    n, shape = _counts(about, folder)
     packed = (shape[0] * shape[1] + 7) // 8
     kinds = ((about["dtype"], (n, *shape)), ("u1", (n, packed)), ("<u4", (n,)))
     arrays = []
     for name, (dtype, full_shape) in zip(_FILES, kinds, strict=True):
         path = folder / name
-        expected = np.dtype(dtype).itemsize * int(np.prod(full_shape))
+        expected = np.dtype(dtype).itemsize * prod(full_shape)
         found = path.stat().st_size if path.is_file() else 0
         if found != expected:
             raise ValueError(
@@ -48,6 +50,17 @@ def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[
             )
         arrays.append(_mapped(path).view(dtype).reshape(full_shape))
     return arrays[0], arrays[1], arrays[2]
+
+
+def _counts(about: dict[str, Any], folder: Path) -> tuple[int, tuple[int, ...]]:
+    n, shape = about.get("n"), about.get("shape")
+    numbers = [n, *shape] if isinstance(shape, list) and len(shape) in (2, 3) else [None]
+    if about.get("dtype") not in _DTYPES or not all(type(each) is int and each > 0 for each in numbers):
+        raise ValueError(
+            f"{folder} is damaged (n, shape or dtype in its pool.json); expected what BackgroundPool.save "
+            "wrote: build the pool again."
+        )
+    return numbers[0], tuple(numbers[1:])
 
 
 def _mapped(path: Path) -> NDArray[Any]:
@@ -168,7 +181,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(path.read_text())
         newer = about["format"] != _FORMAT
         intact = zlib.crc32((folder / "checksums.bin").read_bytes()) == about["checksums"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{folder} is damaged ({error!r}); build the pool again.") from error
     if newer:
         raise ValueError(

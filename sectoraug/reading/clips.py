@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.reading.levels import as_shown
+from sectoraug.reading.sizes import check_is_file
 
 READ_LIMIT_BYTES = 4 << 30
 """What `read_clip` fills at most; `iter_clip` has no such limit, as it keeps one frame."""
@@ -116,6 +117,7 @@ def open_clip(
     """The number of frames that the file's header promises, None where it says nothing, and `iter_clip`."""
     checks.choice(miscounted, MISCOUNTED, "miscounted")
     path = Path(path)
+    check_is_file(path)
     family = family_of(path)
     if family is None:
         known = ", ".join(suffix for suffixes in FAMILIES.values() for suffix in suffixes)

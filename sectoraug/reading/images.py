@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from sectoraug.reading import animations
 from sectoraug.reading.clips import FAMILIES
+from sectoraug.reading.sizes import check_size, pages_of_tiff
 from sectoraug.reading.stills import decode_image
 
 STILLS = FAMILIES["images"]
@@ -38,6 +37,9 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
 def stills_of(folder: Path) -> list[Path]:
     """The stills of a folder in the order of their names, frame2 before frame10."""
     files = [p for p in folder.iterdir() if p.name.lower().endswith(STILLS) and not p.name.startswith(".")]
+    files = [
+        p for p in files if p.is_file() or not p.exists()
+    ]  # no FIFO, but a broken link: that is an error
     return sorted(files, key=lambda file: [(len(p), p) if p.isdigit() else (0, p) for p in _parts(file.name)])
 
 
@@ -46,28 +48,19 @@ def _parts(name: str) -> list[str]:
 
 
 def _count_pages(path: Path) -> int:
-    """Follow the chain of a TIFF's pages; OpenCV takes a broken chain for a shorter one."""
     with open(path, "rb") as file:
-        start = file.read(8)
-        order = "<" if start[:2] == b"II" else ">"
-        if start[:4] not in (b"II*\0", b"MM\0*"):  # BigTIFF, or no TIFF at all: OpenCV's to judge
-            return max(1, cv2.imcount(str(path)))
-        pages, offset = 0, struct.unpack(f"{order}L", start[4:])[0] if len(start) == 8 else 0
-        while offset:
-            file.seek(offset)
-            entries = file.read(2)
-            if len(entries) == 2:
-                file.seek(12 * struct.unpack(f"{order}H", entries)[0], os.SEEK_CUR)
-            further = file.read(4)
-            if len(further) < 4 or 18 * pages > path.stat().st_size:  # cut, or a chain without end
-                raise OSError(f"{path} ends within page {pages + 1}; expected a whole TIFF: copy it again.")
-            pages, offset = pages + 1, struct.unpack(f"{order}L", further)[0]
-    return pages
+        sizes = pages_of_tiff(path, file)
+    for height, width in sizes:
+        check_size(path, height, width)
+    return len(sizes)
 
 
 def _pages(path: Path, n: int) -> Iterator[NDArray[Any]]:
     for page in range(n):
-        done, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
+        try:
+            done, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            done, pages = False, ()
         if not done:
             return  # a page too few: the caller counts
         frame = np.asarray(pages[0])

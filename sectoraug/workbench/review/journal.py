@@ -188,7 +188,7 @@ def _parsed(line: bytes, number: int, path: Path) -> Decision:
         decision = Decision(**json.loads(line))
         if decision.verdict not in (None, *VERDICTS):
             raise ValueError
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"line {number} of {path} is no decision; expected one JSON object a line: the file is damaged, "
             "remove that line to decide on its clip again."

@@ -111,7 +111,7 @@ def _latest(entries: Iterable[Entry], clip: Callable[[Entry], str]) -> dict[str,
 def _parsed(line: str, number: int, path: Path) -> Entry:
     try:
         return Entry(**json.loads(line))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"line {number} of {path} is no entry; expected one JSON object a line: the file is damaged, "
             "remove that line to have its clip done again."
