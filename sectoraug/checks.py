@@ -18,6 +18,8 @@ BOOL = np.dtype(np.bool_)
 MOST_CHANNELS = 8
 """More are rows of an image whose channels come first."""
 
+_SHOWN = 80  # characters of a value that a sentence quotes
+
 Image = NDArray[Any]
 """(H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32."""
 Sector = NDArray[Any]
@@ -35,6 +37,12 @@ def describe(value: object) -> str:
     name = kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
     shape = getattr(value, "shape", None)
     return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
+
+
+def shown(value: object) -> str:
+    """A short value as it is written, and any other one by type, dtype and shape."""
+    written = repr(value) if isinstance(value, (str, int, float, tuple, list, type(None))) else ""
+    return written if written and len(written) <= _SHOWN and "\n" not in written else describe(value)
 
 
 def image(value: Any, name: str = "image") -> None:
@@ -190,8 +198,8 @@ def output(value: Any, image: NDArray[Any], *inputs: NDArray[Any]) -> None:
 
 def choice(value: Any, options: tuple[str, ...], name: str) -> str:
     """Return `value` if it is one of `options`."""
-    if value not in options:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, options))}.")
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, options))}.")
     return str(value)
 
 
@@ -208,5 +216,5 @@ def size(value: Any, name: str = "size") -> tuple[int, int]:
     """Return `value` as (height, width) if it is two whole numbers above 0."""
     pair = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
     if len(pair) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in pair):
-        raise ValueError(f"{name} is {value!r}; expected (height, width) in pixels, such as (112, 112).")
+        raise ValueError(f"{name} is {shown(value)}; expected (height, width) in pixels, such as (112, 112).")
     return int(pair[0]), int(pair[1])

@@ -14,6 +14,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from zlib import crc32
 
@@ -26,43 +27,50 @@ _SHOWN = 12  # findings of one target
 Target = Callable[[np.random.Generator, Path], str]
 
 
-def targets() -> dict[str, tuple[int, Target]]:
-    """What is tried, with its share of the cases; the cheap ones have most."""
-    from fuzzing import commands, functions, readers, swaps
+_WITH_ARRAYS = {
+    "swaps.swap": 45_000,
+    "swaps.fills": 20_000,
+    "swaps.albumentations": 25_000,
+    "swaps.batch": 15_000,
+    "swaps.kornia_pool": 5_000,
+    "swaps.torchvision": 8_000,
+    "swaps.monai": 5_000,
+    "swaps.reshape": 300,
+    "functions.losses": 12_000,
+    "functions.evidence": 10_000,
+    "functions.gradcam": 1_500,
+    "functions.statistics": 4_000,
+    "functions.geometry": 25_000,
+    "functions.phantoms": 600,
+    "functions.shortcuts": 1_500,
+    "functions.audit": 25,
+    "functions.sectors_found": 300,
+}
+_WITH_FILES = {
+    "functions.pools": 7_000,
+    "readers.into_pool": 3_000,
+    "commands.make_masks": 400,
+    "commands.use_masks": 400,
+    "commands.decide": 600,
+    "commands.audited": 60,
+}
+_OF_A_READER = 650
 
-    commands.archive()  # made once, before any child
-    alone = {
-        swaps.swap: 45_000,
-        swaps.fills: 20_000,
-        swaps.albumentations: 25_000,
-        swaps.batch: 15_000,
-        swaps.kornia_pool: 5_000,
-        swaps.torchvision: 8_000,
-        swaps.monai: 5_000,
-        swaps.reshape: 300,
-        functions.losses: 12_000,
-        functions.evidence: 10_000,
-        functions.gradcam: 1_500,
-        functions.statistics: 4_000,
-        functions.geometry: 25_000,
-        functions.phantoms: 600,
-        functions.shortcuts: 1_500,
-        functions.audit: 25,
-        functions.sectors_found: 300,
-    }
-    found: dict[str, tuple[int, Target]] = {
-        each.__name__: (share, partial(_without_folder, each)) for each, share in alone.items()
-    }
-    in_folders = {
-        functions.pools: 7_000,
-        readers.into_pool: 3_000,
-        commands.make_masks: 400,
-        commands.use_masks: 400,
-        commands.decide: 600,
-        commands.audited: 60,
-    }
-    found |= {each.__name__: (share, each) for each, share in in_folders.items()}
-    return found | {name: (650, target) for name, target in readers.targets().items()}
+
+def targets(only: str) -> dict[str, tuple[int, Target]]:
+    """What is tried, with its share of the cases, the cheap ones most; those whose name begins so."""
+    found: dict[str, tuple[int, Target]] = {}
+    for name, share in (_WITH_ARRAYS | _WITH_FILES).items():
+        if name.startswith(only):
+            room, function = name.split(".")
+            target = getattr(import_module(f"fuzzing.{room}"), function)
+            found[name] = share, target if name in _WITH_FILES else partial(_without_folder, target)
+    if "read ".startswith(only[:5]):
+        readers = import_module("fuzzing.readers").targets()
+        found |= {name: (_OF_A_READER, each) for name, each in readers.items() if name.startswith(only)}
+    if any(name.startswith("commands") for name in found):
+        import_module("fuzzing.commands").archive()  # made once, before any child
+    return found
 
 
 def _without_folder(
@@ -76,13 +84,10 @@ def _case(target: Target, key: tuple[int, int, int], folder: Path) -> str:
 
 
 def check(
-    full: bool, cases: int | None = None, seed: int = 0, only: str | None = None, case: int | None = None
+    full: bool, cases: int | None = None, seed: int = 0, only: str = "", case: int | None = None
 ) -> list[Promise]:
     """Run each target's share of the cases in children of this process."""
-    import torch
-
-    torch.set_num_threads(1)
-    found = {name: each for name, each in targets().items() if only in (None, name)}
+    found = targets(only)
     total = sum(share for share, _ in found.values())
     wanted = cases or (_FULL if full else _SMALL)
     ran, peak, bad = Counter[str](), 0.0, Counter[str]()
@@ -126,10 +131,11 @@ def _show(name: str, ends: list[End], numbers: range | list[int]) -> None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cases", type=int, help="how many in all")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", metavar="TARGET", help="this target alone")
+    parser.add_argument("--only", metavar="TARGET", default="", help="targets whose name begins so")
     parser.add_argument("--case", type=int, metavar="K", help="this case of it alone")
 
 
 if __name__ == "__main__":
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # children are forked, and threads are not
     main(__doc__, check, _options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
     if path.suffix.lower() == ".npz":
         return _open_archive(path)
     with _reading(path):
-        clip = np.load(path, mmap_mode="r", allow_pickle=False)
+        clip = npy.open_memmap(path, mode="r")
     clip = clip.reshape(_with_time(clip.shape))
     _check_frames(path, clip.shape, clip.dtype)
     return len(clip), (np.array(frame) for frame in clip)
@@ -61,7 +60,7 @@ def _from_archive(
 
 
 def _check_frames(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    if len(shape) < 3:
+    if len(shape) < 3 or min(shape) < 0:
         raise ValueError(
             f"{path} has shape {shape}; expected (T, H, W), (T, H, W, 3), or (H, W) of a still: save pixels."
         )
@@ -83,7 +82,9 @@ def _with_time(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy's, zipfile's and those of each way to pack
         raise OSError(
             f"{path} is no readable array of frames ({type(error).__name__}): it is truncated, encrypted or "
             "pickled; save (T, H, W) or (T, H, W, 3) with np.save or np.savez."

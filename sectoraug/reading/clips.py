@@ -82,7 +82,7 @@ def read_clip(
                 "array: use iter_clip, which keeps one frame, or raise limit_bytes."
             )
         if n == 0:
-            clip = np.empty((promised or 16, *frame.shape), np.uint8)
+            clip = np.empty((max(promised or 16, 1), *frame.shape), np.uint8)
         elif n == len(clip):  # in place: a list of frames and their stack would take the memory twice
             clip.resize((n + n // 4 + 1, *frame.shape), refcheck=False)
         clip[n] = frame

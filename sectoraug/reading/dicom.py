@@ -104,7 +104,7 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
         if palette is not None and frame.dtype == np.uint16:
             # Colours fill the upper byte, but for scanners that store 8 bits in 16.
             frame = (frame >> (8 if _fills_16_bits(palette) else 0)).astype(np.uint8)
-        elif frame.dtype == np.uint16 and header.BitsStored <= 8:
+        elif frame.dtype == np.uint16 and int(header.get("BitsStored") or 16) <= 8:
             frame = frame.astype(np.uint8)
         yield 255 - frame if inverted else frame
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sectoraug import checks
@@ -24,8 +25,10 @@ def read_image(path: str | Path) -> NDArray[Any]:
     if path.suffix == ".npy":
         check_is_file(path)
         try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:  # its own words may quote the file
+            mapped = npy.open_memmap(path, mode="r")
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged header can raise anything
             raise OSError(
                 f"{path} is no readable NPY file ({type(error).__name__}): it is damaged or pickled; "
                 "save one image with np.save."

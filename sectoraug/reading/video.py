@@ -32,7 +32,7 @@ def _frames(path: Path, av: Any) -> Iterator[NDArray[Any]]:
             frame = next(decoded)
         except StopIteration:
             return
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, MemoryError, OverflowError) as error:
             raise OSError(
                 f"{path} is no readable video ({type(error).__name__}): it is truncated, damaged or "
                 "encrypted; copy it again, or leave it out."
@@ -63,7 +63,9 @@ def _upright(path: Path, pixels: NDArray[Any], degrees: float) -> NDArray[Any]:
 
 
 def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
-    with av.open(str(path.absolute()), options=_ONLY_FILES | _NO_LARGER) as container:
+    with av.open(
+        str(path.absolute()), options=_ONLY_FILES | _NO_LARGER, metadata_errors="replace"
+    ) as container:
         if not container.streams.video:
             raise ValueError(f"{path} has no pictures, only sound; expected a video: leave this file out.")
         stream = container.streams.video[0]
