@@ -218,3 +218,29 @@ def size(value: Any, name: str = "size") -> tuple[int, int]:
     if len(pair) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in pair):
         raise ValueError(f"{name} is {shown(value)}; expected (height, width) in pixels, such as (112, 112).")
     return int(pair[0]), int(pair[1])
+
+
+def whole(value: Any, low: int, high: int, name: str) -> int:
+    """Return `value` as int if it is a whole number in [low, high]."""
+    number(value, low, high, name)
+    if value != int(value):
+        raise ValueError(f"{name} is {value}; expected a whole number in [{low}, {high}].")
+    return int(value)
+
+
+def seed(value: Any) -> int:
+    """Return `value` as int if it can seed draws."""
+    return whole(value, 0, 2**63 - 1, "seed")
+
+
+def numbers(value: Any, name: str) -> NDArray[np.float64]:
+    """Return `value` as float64 if it is an array of numbers, or lists that make one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of unlike lengths
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} is {describe(value)}; expected numbers, in an array or a list of equal rows."
+        )
+    return array.astype(np.float64)

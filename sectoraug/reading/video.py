@@ -69,7 +69,11 @@ def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
         if not container.streams.video:
             raise ValueError(f"{path} has no pictures, only sound; expected a video: leave this file out.")
         stream = container.streams.video[0]
-        check_size(path, stream.height, stream.width)
+        if stream.codec_context is None:
+            raise OSError(
+                f"{path} has pictures in a way that FFmpeg cannot decode; expected another: convert it."
+            )
+        check_size(path, stream.codec_context.height, stream.codec_context.width)
         stream.codec_context.options = _NO_LARGER
         packets = 0
         for packet in container.demux(stream):
