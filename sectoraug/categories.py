@@ -48,3 +48,14 @@ def categories(values: Any, n: int, name: str) -> tuple[list[Hashable], NDArray[
         )
     found, which = np.unique(array, return_inverse=True)
     return found.tolist(), which.astype(np.intp)
+
+
+def numbers(value: Any, name: str) -> NDArray[np.float64]:
+    """Return `value` as float64 if it is an array of numbers, or lists that make one."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # rows of unlike lengths
+        array = np.empty(0, object)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} is {checks.describe(value)}; expected numbers: give an array or equal rows.")
+    return array.astype(np.float64)

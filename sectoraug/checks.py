@@ -214,7 +214,8 @@ def number(value: Any, low: float, high: float, name: str) -> float:
 
 def size(value: Any, name: str = "size") -> tuple[int, int]:
     """Return `value` as (height, width) if it is two whole numbers above 0."""
-    pair = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
+    is_row = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    pair = tuple(value) if is_row else ()
     if len(pair) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in pair):
         raise ValueError(f"{name} is {shown(value)}; expected (height, width) in pixels, such as (112, 112).")
     return int(pair[0]), int(pair[1])
@@ -233,14 +234,7 @@ def seed(value: Any) -> int:
     return whole(value, 0, 2**63 - 1, "seed")
 
 
-def numbers(value: Any, name: str) -> NDArray[np.float64]:
-    """Return `value` as float64 if it is an array of numbers, or lists that make one."""
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of unlike lengths
-        array = np.empty(0, object)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} is {describe(value)}; expected numbers, in an array or a list of equal rows."
-        )
-    return array.astype(np.float64)
+def generator(rng: Any) -> None:
+    """Raise unless `rng` is NumPy's source of draws."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {describe(rng)}; expected a generator: use np.random.default_rng(seed).")

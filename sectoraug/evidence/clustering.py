@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from sectoraug import checks
-from sectoraug.categories import distinct
+from sectoraug.categories import distinct, numbers
 
 METRICS = ("sqeuclidean", "euclidean")
 VARIANTS = ("robust", "printed")
@@ -172,7 +172,7 @@ def _k_means(x: Matrix, n_clusters: int, seed: int) -> Numbers:
 
 
 def _finite(features: Any) -> Matrix:
-    x = checks.numbers(features, "features")
+    x = numbers(features, "features")
     if x.ndim != 2 or len(x) < 3 or not x.shape[1]:
         raise ValueError(
             f"features is {checks.describe(features)}; expected (n, d), three rows or more: flatten what is "

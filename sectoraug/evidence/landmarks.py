@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sectoraug import checks
+from sectoraug.categories import numbers
 from sectoraug.evidence.gradcam import find_layer
 
 Points = NDArray[np.float64]
@@ -181,7 +182,7 @@ def _clip(frames: Any) -> NDArray[np.float64]:
 
 
 def _points(given: Any, size: torch.Size) -> Points:
-    place = checks.numbers(given, "points of an image")
+    place = numbers(given, "points of an image")
     if place.ndim != 2 or place.shape[1] != 2:
         raise TypeError(f"points of an image are {checks.describe(given)}; expected (k, 2) rows and columns.")
     limits = np.array(size) - 0.5

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sectoraug import checks
-from sectoraug.categories import distinct
+from sectoraug.categories import distinct, numbers
 
 Pair = tuple[str, str]
 
@@ -183,7 +183,7 @@ def clustered_bootstrap(
 
 
 def _scores(values: Any, name: str) -> NDArray[np.float64]:
-    scores = checks.numbers(values, name)
+    scores = numbers(values, name)
     if scores.ndim != 1 or len(scores) < 2 or not np.isfinite(scores).all():
         raise ValueError(
             f"{name} has {scores.size} scores of shape {scores.shape}, {int((~np.isfinite(scores)).sum())} "

@@ -22,6 +22,7 @@ SECONDS = 10.0
 """Of processor time; of the clock for a process that sleeps, as cores may be shared."""
 _MOST_SECONDS = 300.0
 MOST_BYTES = 2 << 30
+_PACKAGE = Path(__file__).resolve().parents[3] / "sectoraug"
 _POLL_SECONDS = 0.02
 _OUT_OF_MEMORY = 77
 
@@ -169,7 +170,7 @@ def _ended(case: Case, index: int, folder: Path) -> End:
     except Broken as broken:
         how, said = "broken", str(broken)
     except Exception as error:
-        fault = fault_of(error)
+        fault = "" if _is_the_hosts(error) else fault_of(error)
         how, said = (
             ("error", f"{fault}: {type(error).__name__}: {error}") if fault else ("refused", str(error))
         )
@@ -179,8 +180,18 @@ def _ended(case: Case, index: int, folder: Path) -> End:
     return End(index, how, said[:500], where, time.process_time() - began)
 
 
+def _is_the_hosts(error: BaseException) -> bool:
+    """Whether a host library refused its own arguments before it called the package."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    return bool(files) and "site-packages" in files[-1] and not any(map(_is_own, files))
+
+
+def _is_own(file: str) -> bool:
+    return file.startswith(str(_PACKAGE))
+
+
 def _line_of(error: BaseException) -> str:
     """The innermost line in the package, else the innermost of all."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "/sectoraug/" in frame.filename] or frames
+    own = [frame for frame in frames if _is_own(frame.filename)] or frames
     return f"{own[-1].filename.rpartition('/sectoraug/')[2]}:{own[-1].lineno} {own[-1].name}" if own else ""

@@ -111,7 +111,7 @@ def _broken_array(rng: Rng, value: np.ndarray) -> np.ndarray:
     way = int(rng.integers(12))
     axis = int(rng.integers(max(value.ndim, 1)))
     with np.errstate(all="ignore"):
-        if way == 0:
+        if way == 0 and value.dtype.kind in "biufc":
             return value.astype(_one(rng, _DTYPES))
         if way == 1:
             return np.expand_dims(value, int(rng.integers(value.ndim + 1)))
@@ -156,12 +156,12 @@ def _broken_tensor(rng: Rng, value: torch.Tensor) -> Any:
     if way == 5 and value.ndim > 1:
         return value.transpose(-1, -2)
     if way == 6 and value.is_floating_point() and value.numel():
-        found = value.clone()
+        found = value.clone(memory_format=torch.contiguous_format)
         found.view(-1)[int(rng.integers(found.numel()))] = _one(rng, [float("nan"), float("inf"), -1.0, 1e30])
         return found
     if way == 7:
         return value * 0
-    return value[0] if value.ndim else value
+    return value[0] if value.ndim and len(value) else value
 
 
 def call(
