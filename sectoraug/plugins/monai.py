@@ -137,7 +137,7 @@ def _as_tensor(value: Any, key: Hashable) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value
     raise TypeError(
-        f"{key} is {checks.describe(value)}; expected an array or tensor of numbers, (C, H, W): load it first."
+        f"{key} is {checks.describe(value)}; expected an array or tensor (C, H, W): load it first."
     )
 
 
