@@ -1,16 +1,17 @@
 """Small files that unpack to gigabytes, links, loops, FIFOs and devices: each ends soon, in a sentence.
 
-    python benchmarks/trust/bombs.py [--full] [--write]
+    python benchmarks/trust/bombs.py [--full] [--write] [--only BOMB]
 
 Every bomb is read whole, frame by frame, and by `sectoraug masks` over a folder with a good clip beside it.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numpy as np
 from fuzzing import bomb_files as make
 from fuzzing.bomb_masks import DRAWN, KEPT
 from fuzzing.bomb_places import PLACES
-from fuzzing.confined import MOST_BYTES, SECONDS, Broken, Case, End, run_confined
+from fuzzing.confined import MOST_BYTES, SECONDS, Case, End, run_confined
 from fuzzing.in_process import masks
 from report import Promise, main
 
@@ -138,21 +139,23 @@ def _case(made: Path, use: Callable[[Path], str], folder: Path) -> str:
     return use(path)
 
 
-def cases(folder: Path) -> dict[str, Case]:
-    """Every bomb by what it is and how it is used; made in `folder`."""
-    found: dict[str, Case] = {}
+def cases(folder: Path, only: str) -> Iterator[tuple[str, Case]]:
+    """Every bomb by what it is and how it is used, if that begins with `only`; made in `folder`."""
     for k, (what, (name, make_it)) in enumerate(CLIPS.items()):
+        if not what.startswith(only):
+            continue
         made = folder / str(k) / name
         made.parent.mkdir()
         make_it(made)
         for how, use in (("frame by frame", _iterated), ("whole", _read), ("masks", _masked)):
-            found[f"{what}, {how}"] = partial(_case, made, use)
+            yield f"{what}, {how}", partial(_case, made, use)
         if name.endswith((".png", ".jpg", ".tif", ".webp", ".bmp", ".npy")):
-            found[f"{what}, into a pool"] = partial(_case, made, _pooled)
-    return {**found, **DRAWN, **KEPT, **PLACES}
+            yield f"{what}, into a pool", partial(_case, made, _pooled)
+        made.unlink()
+    yield from ((name, case) for name, case in (DRAWN | KEPT | PLACES).items() if name.startswith(only))
 
 
-def check(full: bool) -> list[Promise]:
+def check(full: bool, only: str = "") -> list[Promise]:
     """Run them all, one child each, so that each one's memory is its own."""
     import sectoraug.sectors.clues.net_model
     import sectoraug.workbench.cli
@@ -160,8 +163,7 @@ def check(full: bool) -> list[Promise]:
 
     ends: dict[str, tuple[End, float]] = {}
     with tempfile.TemporaryDirectory(prefix="bombs-") as folder:
-        found = cases(Path(folder))
-        for name, case in found.items():
+        for name, case in cases(Path(folder), only):
             (end,), counts = run_confined([case], keep_all=True)
             ends[name] = end, counts["peak_bytes"]
             if not end.is_well or os.environ.get("EACH_BOMB"):
@@ -181,7 +183,9 @@ def check(full: bool) -> list[Promise]:
     ]
 
 
-__all__ = ["Broken", "cases", "check"]
+def _options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", metavar="BOMB", default="", help="bombs whose name begins so")
+
 
 if __name__ == "__main__":
-    main(__doc__, check)
+    main(__doc__, check, _options)

@@ -35,7 +35,7 @@ _WITH_ARRAYS = {
     "swaps.kornia_pool": 5_000,
     "swaps.torchvision": 8_000,
     "swaps.monai": 5_000,
-    "swaps.reshape": 300,
+    "functions.reshape": 300,
     "functions.losses": 12_000,
     "functions.evidence": 10_000,
     "functions.gradcam": 1_500,

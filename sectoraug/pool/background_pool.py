@@ -144,6 +144,8 @@ class BackgroundPool(Building, Donors):
             raise TypeError(
                 f"device is {checks.shown(device)}; expected a torch.device or its name, such as 'cuda'."
             ) from error
+        if place.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device is {place}; expected one that torch can use here, and it finds no GPU.")
         rows = self._rows
         return upload(
             lambda part: self._backgrounds[part if rows is None else rows[part]],

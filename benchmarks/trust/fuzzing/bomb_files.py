@@ -100,7 +100,7 @@ def npz(
 ) -> None:
     """An array of zeros, `n_bytes` of them there."""
     with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
         archive.open(name, "w", force_zip64=True) as file,
     ):
         file.write(npy_header(shape, descr))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +149,7 @@ def pools(rng: Rng, folder: Path) -> str:
         rng,
         lambda rng: call(rng, pool.draw, np.random.default_rng(0), exclude=1),
         lambda rng: call(rng, pool.subset, 0.5, 0),
-        lambda rng: call(rng, _donor_at, pool, 1, p=0.9),
+        lambda rng: call(rng, partial(_donor_at, pool), 1, p=0.9),
         lambda rng: call(rng, sa.BackMix, pool, p=0.5, sector_key="mask", missing="skip", resize="pad"),
         lambda rng: call(rng, pool.to, "cpu"),
         lambda rng: _damaged_pool(rng, pool, folder),
@@ -225,3 +225,15 @@ def sectors_found(rng: Rng) -> str:
         lambda rng: call(rng, sa.fit_outline, sector(rng, (40, 48))),
         lambda rng: call(rng, sa.fit_outline, clip.sector),
     )
+
+
+def reshape(rng: Rng) -> str:
+    clip = sa.phantom.make_clip(frames=1, size=(40, 48), seed=int(rng.integers(20)))
+    transform = sa.ReshapeSector(p=1.0)
+    geometry = sa.fit_outline(clip.sector) if rng.random() < 0.3 else None
+
+    def check(out: Any, **data: Any) -> None:
+        if out["image"].shape != data["image"].shape or out["image"].dtype != data["image"].dtype:
+            raise Broken("another shape or dtype than that of the image")
+
+    return call(rng, transform, check=check, image=clip.frames[0], mask=clip.sector, geometry=geometry)

@@ -141,18 +141,6 @@ def _planes_last(value: np.ndarray, is_clip: bool) -> np.ndarray:
     return np.moveaxis(value, -1, 0) if value.ndim == 3 + is_clip else value
 
 
-def reshape(rng: Rng) -> str:
-    clip = sa.phantom.make_clip(frames=1, size=(40, 48), seed=int(rng.integers(20)))
-    transform = sa.ReshapeSector(p=1.0)
-    geometry = sa.fit_outline(clip.sector) if rng.random() < 0.3 else None
-
-    def check(out: Any, **data: Any) -> None:
-        if out["image"].shape != data["image"].shape or out["image"].dtype != data["image"].dtype:
-            raise Broken("another shape or dtype than that of the image")
-
-    return call(rng, transform, check=check, image=clip.frames[0], mask=clip.sector, geometry=geometry)
-
-
 def batch(rng: Rng) -> str:
     n, side = int(rng.integers(1, 5)), size(rng)
     dtype = _DTYPES[rng.integers(2)]
