@@ -22,7 +22,7 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
     if path.suffix.lower() == ".npz":
         return _open_archive(path)
     with _reading(path):
-        clip = npy.open_memmap(path, mode="r")
+        clip: NDArray[Any] = npy.open_memmap(path, mode="r")
     clip = clip.reshape(_with_time(clip.shape))
     _check_frames(path, clip.shape, clip.dtype)
     return len(clip), (np.array(frame) for frame in clip)

@@ -28,7 +28,7 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
         )
     if getattr(image.dataobj, "slope", 1) != 1 or getattr(image.dataobj, "inter", 0) != 0:
         raise ValueError(f"{path} scales its pixels; expected 8 bits without scaling: store uint8.")
-    check_size(path, *image.shape[1::-1], image.get_data_dtype().itemsize)
+    check_size(path, image.shape[1], image.shape[0], image.get_data_dtype().itemsize)
     return frames, _frames(path, image, frames)
 
 

@@ -204,3 +204,16 @@ def test_a_fifo_among_stills_is_passed_over_and_a_broken_link_is_not(tmp_path: P
     (tmp_path / "3.png").symlink_to("/nowhere/3.png")
     with pytest.raises(FileNotFoundError):
         sa.read_clip(tmp_path)
+
+
+def test_a_tiff_of_many_pages_is_walked_a_few_times_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV goes through all pages before the one that is asked for."""
+    frames = np.arange(600, dtype=np.uint16).view(np.uint8).reshape(600, 1, 2)
+    make_tiff(tmp_path / "a.tif", np.repeat(np.repeat(frames, 4, 1), 4, 2))
+    walks, walk = [], cv2.imreadmulti
+    monkeypatch.setattr(cv2, "imreadmulti", lambda *a, **k: walks.append(a) or walk(*a, **k))
+    clip = sa.read_clip(tmp_path / "a.tif")
+    assert np.array_equal(clip[:, 0, ::4], frames[:, 0])
+    assert len(walks) == 3
