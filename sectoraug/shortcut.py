@@ -97,10 +97,10 @@ def plant_shortcut(
     checks.number(strength, 0, 1, "strength")
     checked_pool(pool)
     seed = checks.seed(seed)
-    for name, arrays in (("images", images), ("sectors", sectors)):
+    for what, arrays in (("images", images), ("sectors", sectors)):
         if not _is_row(arrays):
             raise TypeError(
-                f"{name} is {checks.describe(arrays)}; expected an array (N, H, W[, C]) or a list."
+                f"{what} is {checks.describe(arrays)}; expected an array (N, H, W[, C]) or a list."
             )
     names, which = categories(labels, len(images), "labels")
     if len(images) != len(sectors):

@@ -54,7 +54,7 @@ def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[
 
 def _counts(about: dict[str, Any], folder: Path) -> tuple[int, tuple[int, ...]]:
     n, shape = about.get("n"), about.get("shape")
-    numbers = [n, *shape] if isinstance(shape, list) and len(shape) in (2, 3) else [None]
+    numbers: list[Any] = [n, *shape] if isinstance(shape, list) and len(shape) in (2, 3) else [None]
     if about.get("dtype") not in _DTYPES or not all(type(each) is int and each > 0 for each in numbers):
         raise ValueError(
             f"{folder} is damaged (n, shape or dtype in its pool.json); expected what BackgroundPool.save "

@@ -17,6 +17,7 @@ from sectoraug.reading.sizes import check_size, pages_of_tiff
 from sectoraug.reading.stills import decode_image
 
 STILLS = FAMILIES["images"]
+_PAGES_AT_ONCE, _PIXELS_AT_ONCE = 256, 1 << 23
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -28,9 +29,9 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
         moves = animations.is_animated(file)
     if moves:
         return animations.open_clip(path)
-    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
-    if pages > 1:
-        return pages, _pages(path, pages)
+    sizes = _sizes_of_pages(path) if path.suffix.lower() in (".tif", ".tiff") else []
+    if len(sizes) > 1:
+        return len(sizes), _pages(path, sizes)
     return 1, (_without_alpha(decode_image(file)) for file in (path,))
 
 
@@ -47,24 +48,35 @@ def _parts(name: str) -> list[str]:
     return [part.lstrip("0") or "0" if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
 
-def _count_pages(path: Path) -> int:
+def _sizes_of_pages(path: Path) -> list[tuple[int, int]]:
     with open(path, "rb") as file:
         sizes = pages_of_tiff(path, file)
     for height, width in sizes:
         check_size(path, height, width)
-    return len(sizes)
+    return sizes
 
 
-def _pages(path: Path, n: int) -> Iterator[NDArray[Any]]:
-    for page in range(n):
-        try:
-            done, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            done, pages = False, ()
-        if not done:
+def _pages(path: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[Any]]:
+    """Several pages at a time: OpenCV walks to the first of them from the start of the file."""
+    largest = max(height * width for height, width in sizes)
+    step = max(1, min(_PAGES_AT_ONCE, _PIXELS_AT_ONCE // max(largest, 1)))
+    for start in range(0, len(sizes), step):
+        n = min(step, len(sizes) - start)
+        pages = _decoded(path, start, n)
+        if len(pages) < n:  # a damaged one may take its neighbours along
+            pages = [page for k in range(start, start + n) for page in _decoded(path, k, 1)]
+        for page in pages:
+            yield page if page.ndim == 2 else _without_alpha(page[:, :, [2, 1, 0]])
+        if len(pages) < n:
             return  # a page too few: the caller counts
-        frame = np.asarray(pages[0])
-        yield frame if frame.ndim == 2 else _without_alpha(frame[:, :, [2, 1, 0]])
+
+
+def _decoded(path: Path, start: int, n: int) -> list[NDArray[Any]]:
+    try:
+        done, pages = cv2.imreadmulti(str(path), start, n, flags=cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return []
+    return [np.asarray(page) for page in pages] if done else []
 
 
 def _without_alpha(frame: NDArray[Any]) -> NDArray[Any]:
