@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 MOST_PIXELS = 1 << 25
 """Of a frame: 33.5 million, as of 8K video; scanners' screens have 2 million or fewer."""
-_BYTES_A_PIXEL = 16  # three doubles are no picture; one is, and so are four floats
+_BYTES_A_PIXEL = 16  # on the whole: doubles, or four channels of floats
 
 
 class TooLarge(ValueError):
@@ -20,14 +20,12 @@ class TooLarge(ValueError):
 
 
 def check_size(path: Path, height: int, width: int, bytes_a_pixel: int = 1) -> None:
-    """Raise ValueError for frames that are too large to be any scanner's."""
-    if height * width > MOST_PIXELS or bytes_a_pixel > _BYTES_A_PIXEL:
-        what = f"{height} x {width} pixels" + (
-            f" of {bytes_a_pixel} bytes" if bytes_a_pixel > _BYTES_A_PIXEL else ""
-        )
+    """Raise TooLarge for frames that are too large to be any scanner's."""
+    pixels = height * width
+    if pixels > MOST_PIXELS or pixels * bytes_a_pixel > MOST_PIXELS * _BYTES_A_PIXEL:
         raise TooLarge(
-            f"{path} has frames of {what}; expected at most {MOST_PIXELS >> 20} Mi pixels of "
-            f"{_BYTES_A_PIXEL} bytes: it is damaged, or no ultrasound; leave it out, or scale it down."
+            f"{path} has frames of {height} x {width} pixels of {bytes_a_pixel} bytes; expected at most "
+            f"{MOST_PIXELS >> 20} Mi pixels: it is damaged, or no ultrasound; leave it out, or scale it down."
         )
 
 
