@@ -62,8 +62,8 @@ def read_clip(
 
     Raises:
         OSError: the file cannot be decoded, is truncated, or holds no frame.
-        ValueError: it is no ultrasound clip of 8 bits, or larger than `limit_bytes`, or floats leave 0..255
-            when scaled.
+        ValueError: it is no ultrasound clip of 8 bits, or larger than `limit_bytes`, or its frames than 32 Mi
+            pixels, or floats leave 0..255 when scaled.
         ImportError: the extra that reads it (`dicom`, `video`, `nifti`) is not installed.
 
     Examples:
