@@ -120,11 +120,12 @@ def albumentations(rng: Rng) -> str:
         return chain(**{key: image}, mask=sectors, backmixed=False)
 
     def check(out: Any, image: Any, sectors: Any) -> None:
-        mixed, before, new = out["backmixed"], _planes_last(image, clip), _planes_last(out[key], clip)
+        mixed = out["backmixed"]
         if mixed is False:
             if not same(image, out[key]) or not same(sectors, out["mask"]):
                 raise Broken("an image that is not mixed has changed")
             return
+        before, new = _planes_last(image, clip), _planes_last(out[key], clip)
         plane = np.asarray(out["mask"]).reshape(before.shape[-2:]) != 0
         if kind < 4:
             check_swapped(new, before, plane, bool(mixed))
