@@ -18,6 +18,8 @@ BOOL = np.dtype(np.bool_)
 MOST_CHANNELS = 8
 """More are rows of an image whose channels come first."""
 
+_SHOWN = 80  # characters of a value that a sentence quotes
+
 Image = NDArray[Any]
 """(H, W) or (H, W, C) of 1 to 8 channels, uint8 or float32."""
 Sector = NDArray[Any]
@@ -35,6 +37,12 @@ def describe(value: object) -> str:
     name = kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
     shape = getattr(value, "shape", None)
     return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
+
+
+def shown(value: object) -> str:
+    """A short value as it is written, and any other one by type, dtype and shape."""
+    written = repr(value) if isinstance(value, (str, int, float, tuple, list, type(None))) else ""
+    return written if written and len(written) <= _SHOWN and "\n" not in written else describe(value)
 
 
 def image(value: Any, name: str = "image") -> None:
@@ -190,8 +198,8 @@ def output(value: Any, image: NDArray[Any], *inputs: NDArray[Any]) -> None:
 
 def choice(value: Any, options: tuple[str, ...], name: str) -> str:
     """Return `value` if it is one of `options`."""
-    if value not in options:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, options))}.")
+    if not isinstance(value, str) or value not in options:
+        raise ValueError(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, options))}.")
     return str(value)
 
 
@@ -206,7 +214,27 @@ def number(value: Any, low: float, high: float, name: str) -> float:
 
 def size(value: Any, name: str = "size") -> tuple[int, int]:
     """Return `value` as (height, width) if it is two whole numbers above 0."""
-    pair = tuple(value) if isinstance(value, (tuple, list, np.ndarray)) else ()
+    is_row = isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    pair = tuple(value) if is_row else ()
     if len(pair) != 2 or not all(isinstance(side, (int, np.integer)) and side > 0 for side in pair):
-        raise ValueError(f"{name} is {value!r}; expected (height, width) in pixels, such as (112, 112).")
+        raise ValueError(f"{name} is {shown(value)}; expected (height, width) in pixels, such as (112, 112).")
     return int(pair[0]), int(pair[1])
+
+
+def whole(value: Any, low: int, high: int, name: str) -> int:
+    """Return `value` as int if it is a whole number in [low, high]."""
+    number(value, low, high, name)
+    if value != int(value):
+        raise ValueError(f"{name} is {value}; expected a whole number in [{low}, {high}].")
+    return int(value)
+
+
+def seed(value: Any) -> int:
+    """Return `value` as int if it can seed draws."""
+    return whole(value, 0, 2**63 - 1, "seed")
+
+
+def generator(rng: Any) -> None:
+    """Raise unless `rng` is NumPy's source of draws."""
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng is {describe(rng)}; expected a generator: use np.random.default_rng(seed).")

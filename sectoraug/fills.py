@@ -37,6 +37,7 @@ def noise(image: NDArray[Any], rng: np.random.Generator, high: float = 30.0) -> 
             divided by 255.
     """
     checks.image(image)
+    checks.generator(rng)
     checks.number(high, 0, 255, "high")
     plane: NDArray[Any] = rng.integers(0, int(high), image.shape[:2], dtype=np.uint8, endpoint=True)
     if image.dtype != np.uint8:
@@ -52,6 +53,7 @@ def shuffle(image: NDArray[Any], sector: NDArray[Any], rng: np.random.Generator)
         sector: (H, W), bool or uint8; nonzero inside.
         rng: the source of randomness.
     """
+    checks.generator(rng)
     background = blacken_sector(image, sector)
     outside = checks.sector(sector, image.shape[:2]) == 0
     background[outside] = rng.permutation(background[outside])

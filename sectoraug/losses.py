@@ -50,6 +50,32 @@ def _check(lam: float, fraction: float) -> None:
         )
 
 
+def _check_batch(logits: Tensor, target: Tensor, ignored: int) -> None:
+    if not isinstance(logits, Tensor) or not logits.is_floating_point() or logits.ndim < 2:
+        raise TypeError(
+            f"logits is {checks.describe(logits)}; expected a float tensor (B, C) or (B, C, ...): give the "
+            "network's scores, before any softmax."
+        )
+    is_of_classes = isinstance(target, Tensor) and target.shape == (logits.shape[0], *logits.shape[2:])
+    if not is_of_classes and not (isinstance(target, Tensor) and target.shape == logits.shape):
+        raise ValueError(
+            f"target is {checks.describe(target)} for logits {tuple(logits.shape)}; expected classes "
+            "(B,) or (B, ...), or probabilities like logits: one target an example."
+        )
+    if target.dtype not in (torch.int64, torch.uint8) if is_of_classes else not target.is_floating_point():
+        raise TypeError(
+            f"target is {checks.describe(target)} and {target.dtype}; expected int64 for classes, floats for "
+            "probabilities: use target.long()."
+        )
+    if is_of_classes and target.device.type == "cpu" and not torch.compiler.is_compiling():
+        wrong = (target != ignored) & ((target < 0) | (target >= logits.shape[1]))
+        if bool(wrong.any()):
+            raise ValueError(
+                f"target has classes outside 0..{logits.shape[1] - 1}; expected those that logits score: "
+                "number the classes from 0."
+            )
+
+
 class WeightedBackMixLoss(nn.Module):
     """Cross-entropy times `backmix_weights` (BackMix, section 2.3).
 
@@ -94,6 +120,7 @@ class WeightedBackMixLoss(nn.Module):
         self.register_buffer("weight", weight)
 
     def forward(self, logits: Tensor, target: Tensor, mixed: Tensor | None = None) -> Tensor:
+        _check_batch(logits, target, self.ignore_index)
         loss = functional.cross_entropy(
             logits,
             target,

@@ -18,6 +18,7 @@ from scipy.optimize import linear_sum_assignment
 from sectoraug import checks
 from sectoraug.categories import categories
 from sectoraug.pool import BackgroundPool
+from sectoraug.pool.example import checked_pool
 from sectoraug.swap import swap_background
 
 _LOOK_PX = 16
@@ -94,6 +95,13 @@ def plant_shortcut(
         True
     """
     checks.number(strength, 0, 1, "strength")
+    checked_pool(pool)
+    seed = checks.seed(seed)
+    for what, arrays in (("images", images), ("sectors", sectors)):
+        if not _is_row(arrays):
+            raise TypeError(
+                f"{what} is {checks.describe(arrays)}; expected an array (N, H, W[, C]) or a list."
+            )
     names, which = categories(labels, len(images), "labels")
     if len(images) != len(sectors):
         raise ValueError(
@@ -140,7 +148,8 @@ def donor_styles(pool: BackgroundPool, n_styles: int) -> NDArray[np.int64]:
     Raises:
         ValueError: fewer donors than styles.
     """
-    n = len(pool)
+    n = len(checked_pool(pool))
+    checks.whole(n_styles, 1, 2**31 - 1, "n_styles")
     if not 2 <= n_styles <= n:
         raise ValueError(
             f"n_styles is {n_styles} for {n} donors; expected 2 to {n}: one donor or more is needed for each."
@@ -175,8 +184,9 @@ def style_sheet(pool: BackgroundPool, styles: Any, n: int = 8, seed: int = 0) ->
     Returns:
         (n_styles * H, n * W[, C]), like the pool's backgrounds.
     """
-    style_of = _styles(styles, len(pool))
-    rng = np.random.Generator(np.random.PCG64(seed))
+    style_of = _styles(styles, len(checked_pool(pool)))
+    n = checks.whole(n, 1, 10_000, "n")
+    rng = np.random.Generator(np.random.PCG64(checks.seed(seed)))
     rows = []
     for style in range(style_of.max() + 1):
         drawn = rng.permutation(np.flatnonzero(style_of == style))[:n]
@@ -184,6 +194,15 @@ def style_sheet(pool: BackgroundPool, styles: Any, n: int = 8, seed: int = 0) ->
         row += [np.zeros_like(pool.background(0))] * (n - len(row))
         rows.append(np.concatenate(row, axis=1))
     return np.concatenate(rows)
+
+
+def _is_row(value: Any) -> bool:
+    is_array = isinstance(value, np.ndarray)
+    return (
+        value.ndim > 0
+        if is_array
+        else hasattr(value, "__len__") and not isinstance(value, (str, bytes, dict))
+    )
 
 
 def _squared_distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -196,7 +215,10 @@ def _look(background: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def _styles(styles: Any, n: int) -> NDArray[np.int64]:
-    values = np.asarray(styles)
+    try:
+        values = np.asarray(styles)
+    except ValueError:  # rows of unlike lengths
+        values = np.empty(0)
     if values.shape != (n,) or values.dtype.kind not in "iu" or values.min() < 0:
         raise ValueError(
             f"styles is {checks.describe(values)} for {n} donors; expected one number from 0 a donor: use "

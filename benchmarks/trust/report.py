@@ -36,14 +36,24 @@ class Promise:
     held: bool
 
 
-def main(about: str | None, check: Callable[[bool], list[Promise]]) -> None:
-    """Run a script's check, print and maybe keep its rows, and end with 1 if one did not hold."""
+def main(
+    about: str | None,
+    check: Callable[..., list[Promise]],
+    add_options: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> None:
+    """Run a script's check, print and maybe keep its rows, and end with 1 if one did not hold.
+
+    Options of its own, that `add_options` adds, go to the check by name.
+    """
     parser = argparse.ArgumentParser(description=(about or "").split("\n")[0])
     parser.add_argument("--full", action="store_true", help="the size that docs/trust.md quotes")
     parser.add_argument("--write", action="store_true", help="keep the rows in results/NAME.json")
+    if add_options is not None:
+        add_options(parser)
     options = parser.parse_args()
+    own = {name: value for name, value in vars(options).items() if name not in ("full", "write")}
     wall, processor = time.perf_counter(), _processor_seconds()
-    promises = check(options.full)
+    promises = check(options.full, **own)
     spent = {"wall_s": time.perf_counter() - wall, "processor_s": _processor_seconds() - processor}
     for one in promises:
         print(f"{'held  ' if one.held else 'BROKEN'}  {one.promise}: {one.tried}: {one.found}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from sectoraug import checks
+from sectoraug.categories import distinct, numbers
 
 METRICS = ("sqeuclidean", "euclidean")
 VARIANTS = ("robust", "printed")
@@ -67,6 +68,7 @@ def clustering_scores(
     checks.choice(metric, METRICS, "metric")
     checks.choice(variant, VARIANTS, "variant")
     checks.number(tau, float(np.finfo(float).tiny), float("inf"), "tau")
+    seed = checks.seed(seed)
     x = _finite(features)
     if variant == "robust":
         lengths = np.linalg.norm(x, axis=1, keepdims=True)
@@ -162,6 +164,7 @@ def _k_means(x: Matrix, n_clusters: int, seed: int) -> Numbers:
         raise ImportError(
             'k-means needs scikit-learn: pip install "sectoraug[evidence]", or give labels.'
         ) from error
+    checks.whole(n_clusters, 1, 2**31 - 1, "n_clusters")
     if not 2 <= n_clusters < len(x):
         raise ValueError(f"n_clusters is {n_clusters}; expected 2 to {len(x) - 1} for {len(x)} features.")
     labels: Numbers = KMeans(n_clusters, random_state=seed).fit_predict(x.astype(np.float32))
@@ -169,7 +172,7 @@ def _k_means(x: Matrix, n_clusters: int, seed: int) -> Numbers:
 
 
 def _finite(features: Any) -> Matrix:
-    x = np.asarray(features, np.float64)
+    x = numbers(features, "features")
     if x.ndim != 2 or len(x) < 3 or not x.shape[1]:
         raise ValueError(
             f"features is {checks.describe(features)}; expected (n, d), three rows or more: flatten what is "
@@ -185,11 +188,9 @@ def _finite(features: Any) -> Matrix:
 
 
 def _numbered(labels: Any, n: int) -> Numbers:
-    names, cluster = np.unique(np.asarray(labels), return_inverse=True)
+    names, cluster = distinct(labels, "labels")
     if cluster.shape != (n,):
-        raise ValueError(
-            f"labels has shape {np.shape(labels)} for {n} features; expected one label a feature."
-        )
+        raise ValueError(f"labels has shape {cluster.shape} for {n} features; expected one label a feature.")
     if not 2 <= len(names) < n:
         raise ValueError(
             f"labels name {len(names)} clusters of {n} features; expected 2 to {n - 1}: with one cluster, or "

@@ -171,6 +171,8 @@ def _cam(activation: Tensor, gradient: Tensor, size: torch.Size) -> Tensor:
 
 def find_layer(model: nn.Module, layer: nn.Module | str) -> tuple[str, nn.Module]:
     """A module of the model and its dotted name, from either."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is {checks.describe(model)}; expected an nn.Module: the network itself.")
     names = {name: module for name, module in model.named_modules(remove_duplicate=False) if name}
     if isinstance(layer, nn.Module):
         for name, module in names.items():

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sectoraug import checks
+from sectoraug.categories import numbers
 from sectoraug.evidence.gradcam import find_layer
 
 Points = NDArray[np.float64]
@@ -115,6 +116,8 @@ def features_at(
             f"images is {checks.describe(images)}; expected a float tensor (B, C, H, W) or (B, C, T, H, W): "
             "prepare it as for the model."
         )
+    if not isinstance(points, (Sequence, np.ndarray, Tensor)) or isinstance(points, (str, bytes)):
+        raise TypeError(f"points is {checks.describe(points)}; expected (k, 2) for each image, in a list.")
     places = [_points(given, images.shape[-2:]) for given in points]
     if len(places) != len(images):
         raise ValueError(
@@ -160,7 +163,10 @@ def _apart(points: Points, distance_px: float) -> Points:
 
 
 def _clip(frames: Any) -> NDArray[np.float64]:
-    clip = np.asarray(frames)
+    try:
+        clip = np.asarray(frames)
+    except ValueError:  # frames of unlike sizes
+        clip = np.empty(0)
     if clip.ndim == 2:
         clip = clip[None]
     if clip.ndim != 3 or 0 in clip.shape or clip.dtype.kind not in "uif":
@@ -176,7 +182,7 @@ def _clip(frames: Any) -> NDArray[np.float64]:
 
 
 def _points(given: Any, size: torch.Size) -> Points:
-    place = np.asarray(given, np.float64)
+    place = numbers(given, "points of an image")
     if place.ndim != 2 or place.shape[1] != 2:
         raise TypeError(f"points of an image are {checks.describe(given)}; expected (k, 2) rows and columns.")
     limits = np.array(size) - 0.5

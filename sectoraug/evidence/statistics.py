@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from sectoraug import checks
+from sectoraug.categories import distinct, numbers
 
 Pair = tuple[str, str]
 
@@ -162,10 +163,10 @@ def clustered_bootstrap(
         (0.5, 3)
     """
     scores = _scores(values, "values")
-    names, which = np.unique(np.asarray(clusters), return_inverse=True)
+    names, which = distinct(clusters, "clusters")
     if which.shape != scores.shape:
         raise ValueError(
-            f"there are {len(scores)} values and clusters of shape {np.shape(clusters)}; expected one "
+            f"there are {len(scores)} values and clusters of shape {which.shape}; expected one "
             "cluster a value."
         )
     if len(names) < 2:
@@ -173,6 +174,7 @@ def clustered_bootstrap(
             "all values are of one cluster; expected two or more: an interval needs several patients."
         )
     checks.number(confidence, 0, 1, "confidence")
+    n_resamples, seed = checks.whole(n_resamples, 1, 10**9, "n_resamples"), checks.seed(seed)
     sums, counts = np.bincount(which, scores), np.bincount(which)
     drawn = np.random.default_rng(seed).multinomial(len(names), [1 / len(names)] * len(names), n_resamples)
     means = (drawn @ sums) / (drawn @ counts)
@@ -181,7 +183,7 @@ def clustered_bootstrap(
 
 
 def _scores(values: Any, name: str) -> NDArray[np.float64]:
-    scores = np.asarray(values, np.float64)
+    scores = numbers(values, name)
     if scores.ndim != 1 or len(scores) < 2 or not np.isfinite(scores).all():
         raise ValueError(
             f"{name} has {scores.size} scores of shape {scores.shape}, {int((~np.isfinite(scores)).sum())} "

@@ -81,8 +81,8 @@ def make_clip(
         ((4, 112, 112), 'uint8', False)
     """
     checks.choice(view, VIEWS, "view")
-    frames, size = whole(frames, 1, 4096, "frames"), image_size(size)
-    seed = whole(seed, 0, 2**32 - 1, "seed")
+    frames, size = checks.whole(frames, 1, 4096, "frames"), image_size(size)
+    seed = checks.whole(seed, 0, 2**32 - 1, "seed")
     if vendor is not None:
         checks.choice(vendor, VENDORS, "vendor")
     checks.choice(geometry, GEOMETRIES, "geometry")
@@ -133,14 +133,7 @@ def _shares(*values: Any) -> list[tuple[str, Any]]:
     return list(zip(Settings._fields[2:], values, strict=True))
 
 
-def whole(value: Any, low: int, high: int, name: str) -> int:
-    checks.number(value, low, high, name)
-    if value != int(value):
-        raise ValueError(f"{name} is {value}; expected a whole number in [{low}, {high}].")
-    return int(value)
-
-
 def image_size(size: Any) -> tuple[int, int]:
     if not isinstance(size, (tuple, list)) or len(size) != 2:
         raise TypeError(f"size is {checks.describe(size)}; expected (height, width) in pixels.")
-    return whole(size[0], 32, 1024, "height"), whole(size[1], 32, 1024, "width")
+    return checks.whole(size[0], 32, 1024, "height"), checks.whole(size[1], 32, 1024, "width")

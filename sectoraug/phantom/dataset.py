@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.phantom.anatomy import VIEWS
-from sectoraug.phantom.clip import burn, image_size, scan, source, whole
+from sectoraug.phantom.clip import burn, image_size, scan, source
 from sectoraug.phantom.hearts import Heart
 from sectoraug.phantom.overlays import Overlay
 from sectoraug.phantom.presets import DOMAINS, PRESETS
@@ -76,10 +76,10 @@ def make_dataset(
         >>> train.images.shape, train.labels[:5].tolist(), sorted(set(fair.sites.tolist()))
         ((16, 112, 112), [0, 1, 2, 3, 0], [4, 5])
     """
-    n, size = whole(n, 1, 1_000_000, "n"), image_size(size)
+    n, size = checks.whole(n, 1, 1_000_000, "n"), image_size(size)
     shortcut = checks.number(shortcut, 0, 1, "shortcut")
     outline_shortcut = checks.number(outline_shortcut, 0, 1, "outline_shortcut")
-    seed = whole(seed, 0, 2**32 - 1, "seed")
+    seed = checks.whole(seed, 0, 2**32 - 1, "seed")
     checks.choice(domain, DOMAINS, "domain")
     checks.choice(preset, tuple(PRESETS), "preset")
     every, ranges = PRESETS[preset], PRESETS[preset][domain]

@@ -29,7 +29,8 @@ def inside_of(given: Any, size: tuple[int, ...], name: str, missing: str) -> NDA
     """
     plane = given
     if isinstance(plane, Tensor):
-        plane = plane.as_subclass(Tensor).numpy(force=True)
+        plane = plane.as_subclass(Tensor)
+        plane = (plane.float() if plane.dtype == torch.bfloat16 else plane).numpy(force=True)
     if isinstance(plane, np.ndarray):
         if plane.ndim == 3 and len(plane) == 1:
             plane = plane[0]

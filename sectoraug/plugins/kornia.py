@@ -138,7 +138,7 @@ class RandomBackMix(RandomTransplantation):  # type: ignore[misc]
         unbatched = isinstance(images, Tensor) and images.ndim == 3
         if unbatched:
             images = images[None]
-            sectors = sectors.reshape(1, *sectors.shape[-2:]) if isinstance(sectors, Tensor) else sectors
+            sectors = sectors[None] if isinstance(sectors, Tensor) and sectors.ndim == 2 else sectors
         sectors = self._checked(images, sectors)
         if params is None:
             params = self.draw(sectors, has_sector)

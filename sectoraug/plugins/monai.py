@@ -110,7 +110,7 @@ class BackMixd(RandomizableTransform, MapTransform):
         return result
 
     def _apply(self, data: dict[Hashable, Any], key: Hashable) -> None:
-        image = torch.as_tensor(data[key])
+        image = _as_tensor(data[key], key)
         if image.ndim not in (3, 4):
             raise ValueError(
                 f"{key} is {checks.describe(data[key])}; expected (C, H, W) or (C, T, H, W): "
@@ -129,6 +129,16 @@ class BackMixd(RandomizableTransform, MapTransform):
             given = data[self.sector_key]
             data[self.sector_key] = given * convert_to_dst_type((visible != 0).reshape(given.shape), given)[0]
         data[self.mixed_key] = True
+
+
+def _as_tensor(value: Any, key: Hashable) -> torch.Tensor:
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+        return torch.as_tensor(np.ascontiguousarray(value))  # flips by NumPy have strides that torch refuses
+    if isinstance(value, torch.Tensor):
+        return value
+    raise TypeError(
+        f"{key} is {checks.describe(value)}; expected an array or tensor (C, H, W): load it first."
+    )
 
 
 BackMixD = BackMixDict = BackMixd  # MONAI's other names of a dictionary transform

@@ -146,12 +146,20 @@ class BackgroundPool(Building, Donors):
         from sectoraug.pool.device import upload
 
         own = torch.uint8 if self.dtype == np.uint8 else torch.float32
+        try:
+            place = torch.device(device)
+        except (TypeError, RuntimeError) as error:
+            raise TypeError(
+                f"device is {checks.shown(device)}; expected a torch.device or its name, such as 'cuda'."
+            ) from error
+        if place.type == "cuda" and not torch.cuda.is_available():
+            raise ValueError(f"device is {place}; expected one that torch can use here, and it finds no GPU.")
         rows = self._rows
         return upload(
             lambda part: self._backgrounds[part if rows is None else rows[part]],
             len(self),
             self._backgrounds.shape[1:],
-            torch.device(device),
+            place,
             own if dtype is None else dtype,
             progress,
         )
@@ -164,6 +172,7 @@ class BackgroundPool(Building, Donors):
             seed: the choice repeats under one seed.
         """
         checks.number(fraction, 0, 1, "fraction")
+        seed = checks.seed(seed)
         n = max(1, round(fraction * len(self)))
         chosen = np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False))
         rows = chosen if self._rows is None else self._rows[chosen]

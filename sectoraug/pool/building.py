@@ -40,7 +40,7 @@ class Building:
         """
         checks.choice(resize, RESIZE, "resize")
         for name, arrays in (("images", images), ("sectors", sectors)):
-            if not isinstance(arrays, (np.ndarray, list, tuple)):
+            if not isinstance(arrays, (np.ndarray, list, tuple)) or getattr(arrays, "ndim", 1) == 0:
                 raise TypeError(
                     f"{name} is {checks.describe(arrays)}; expected a NumPy array or a list of them."
                 )

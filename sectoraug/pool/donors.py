@@ -54,12 +54,17 @@ class Donors:
         return self._packed_sectors[self._row(index)]  # type: ignore[no-any-return]
 
     def _row(self, index: int) -> int:
+        if not isinstance(index, (int, np.integer)):
+            raise TypeError(
+                f"a donor's index is {checks.describe(index)}; expected a whole number in 0..{self._n - 1}."
+            )
         if not -self._n <= index < self._n:
             raise IndexError(f"donor {index} of a pool of {self._n}; expected an index in 0..{self._n - 1}.")
         return index if self._rows is None else int(self._rows[index])
 
     def draw(self, rng: np.random.Generator, exclude: int | None = None) -> int:
         """Draw a donor's index, uniformly among all but `exclude`."""
+        checks.generator(rng)
         return self.pick(int(rng.integers(1 << 63)), exclude)
 
     def pick(self, bits: int, exclude: int | None = None) -> int:

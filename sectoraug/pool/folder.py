@@ -37,7 +37,7 @@ def open_arrays(folder: Path) -> tuple[NDArray[Any], NDArray[np.uint8], NDArray[
     """Map backgrounds, packed sectors and checksums read-only; raise for a folder that is not whole."""
     identity = _identity(folder)
     about = _read_manifest(folder)
-    n, shape = about["n"], tuple(about["shape"])
+    n, shape = _counts(about, folder)
     packed = (shape[0] * shape[1] + 7) // 8
     kinds = ((about["dtype"], (n, *shape)), ("|u1", (n, packed)), ("<u4", (n,)))
     arrays = []
@@ -66,6 +66,21 @@ def _identity(folder: Path) -> object:
     except OSError:
         return None
     return about.st_dev, about.st_ino
+
+
+def _counts(about: dict[str, Any], folder: Path) -> tuple[int, tuple[int, ...]]:
+    n, shape = about.get("n"), about.get("shape")
+    numbers: list[Any] = [n, *shape] if isinstance(shape, list) and len(shape) in (2, 3) else [None]
+    if (
+        about.get("dtype") not in _DTYPES
+        or type(about.get("checksums")) is not int
+        or not all(type(each) is int and each > 0 for each in numbers)
+    ):
+        raise ValueError(
+            f"{folder} is damaged (n, shape, dtype or checksums in its pool.json); expected what "
+            "BackgroundPool.save wrote: build the pool again."
+        )
+    return numbers[0], tuple(numbers[1:])
 
 
 def _mapped(path: Path) -> NDArray[np.uint8]:
@@ -189,16 +204,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     try:
         about: dict[str, Any] = json.loads(path.read_text())
         newer = about["format"] != _FORMAT
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{folder} is damaged ({error!r}); build the pool again.") from error
     if newer:
         raise ValueError(
             f"{folder} has pool format {about['format']}; expected {_FORMAT}: update sectoraug, or "
             "build the pool again."
         )
-    shape = about.get("shape")
-    sides = [about.get("n"), *(shape if isinstance(shape, list) else ())]
-    whole = len(sides) in (3, 4) and all(type(side) is int and side > 0 for side in sides)
-    if not whole or about.get("dtype") not in _DTYPES or type(about.get("checksums")) is not int:
-        raise ValueError(f"{folder} is damaged (pool.json does not describe a pool); build the pool again.")
     return about

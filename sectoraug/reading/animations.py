@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.reading import video
+from sectoraug.reading.sizes import check_size
 
 
 def is_animated(file: BinaryIO) -> bool:
@@ -54,6 +55,7 @@ def _open_webp(path: Path) -> tuple[int, Iterator[NDArray[Any]]]:
         image = Image.open(path, formats=["WEBP"])
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         raise _unreadable(path, error) from error
+    check_size(path, image.height, image.width)
     return getattr(image, "n_frames", 1), _frames_of_webp(path, image)
 
 

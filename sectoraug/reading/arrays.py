@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from sectoraug.reading.sizes import check_size
+
 _NAMES = ("frames", "clip", "images", "video")
 
 
@@ -21,8 +22,9 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
     if path.suffix.lower() == ".npz":
         return _open_archive(path)
     with _reading(path):
-        clip = np.load(path, mmap_mode="r", allow_pickle=False)
+        clip: NDArray[Any] = npy.open_memmap(path, mode="r")
     clip = clip.reshape(_with_time(clip.shape))
+    _check_frames(path, clip.shape, clip.dtype)
     return len(clip), (np.array(frame) for frame in clip)
 
 
@@ -43,17 +45,27 @@ def _open_archive(path: Path) -> tuple[int, Iterator[NDArray[Any]]]:
             "order: save np.ascontiguousarray(frames)."
         )
     shape = _with_time(shape)
+    _check_frames(path, shape, dtype)
     return shape[0], _from_archive(path, known[0], shape, dtype)
 
 
 def _from_archive(
     path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
 ) -> Iterator[NDArray[Any]]:
-    size = int(np.prod(shape[1:])) * dtype.itemsize
+    size = int(np.prod(shape[1:], dtype=object)) * dtype.itemsize
     with _reading(path), zipfile.ZipFile(path) as archive, archive.open(name) as file:
         _array_header(file)
         for _ in range(shape[0]):
             yield np.frombuffer(file.read(size), dtype).reshape(shape[1:]).copy()
+
+
+def _check_frames(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if len(shape) < 3 or min(shape) < 0:
+        raise ValueError(
+            f"{path} has shape {shape}; expected (T, H, W), (T, H, W, 3), or (H, W) of a still: save pixels."
+        )
+    bytes_a_pixel = int(np.prod(shape[3:], dtype=object)) * dtype.itemsize
+    check_size(path, shape[1], shape[2], bytes_a_pixel)
 
 
 def _array_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -70,7 +82,9 @@ def _with_time(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # numpy's, zipfile's and those of each way to pack
         raise OSError(
             f"{path} is no readable array of frames ({type(error).__name__}): it is truncated, encrypted or "
             "pickled; save (T, H, W) or (T, H, W, 3) with np.save or np.savez."

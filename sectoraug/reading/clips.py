@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.reading.levels import as_shown
+from sectoraug.reading.sizes import check_is_file
 
 READ_LIMIT_BYTES = 4 << 30
 """What `read_clip` fills at most; `iter_clip` has no such limit, as it keeps one frame."""
@@ -61,8 +62,8 @@ def read_clip(
 
     Raises:
         OSError: the file cannot be decoded, is truncated, or holds no frame.
-        ValueError: it is no ultrasound clip of 8 bits, or larger than `limit_bytes`, or floats leave 0..255
-            when scaled.
+        ValueError: it is no ultrasound clip of 8 bits, or larger than `limit_bytes`, or its frames than 32 Mi
+            pixels, or floats leave 0..255 when scaled.
         ImportError: the extra that reads it (`dicom`, `video`, `nifti`) is not installed.
 
     Examples:
@@ -81,7 +82,7 @@ def read_clip(
                 "array: use iter_clip, which keeps one frame, or raise limit_bytes."
             )
         if n == 0:
-            clip = np.empty((promised or 16, *frame.shape), np.uint8)
+            clip = np.empty((max(promised or 16, 1), *frame.shape), np.uint8)
         elif n == len(clip):  # in place: a list of frames and their stack would take the memory twice
             clip.resize((n + n // 4 + 1, *frame.shape), refcheck=False)
         clip[n] = frame
@@ -116,6 +117,7 @@ def open_clip(
     """The number of frames that the file's header promises, None where it says nothing, and `iter_clip`."""
     checks.choice(miscounted, MISCOUNTED, "miscounted")
     path = Path(path)
+    check_is_file(path)
     family = family_of(path)
     if family is None:
         known = ", ".join(suffix for suffixes in FAMILIES.values() for suffix in suffixes)

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.reading.clips import is_dicom
+from sectoraug.reading.deflated import check_deflated
 from sectoraug.reading.dicom_raw import decoded, is_jpeg, is_uncompressed_422, raw_pixels, whole_frames
+from sectoraug.reading.sizes import TooLarge, check_size
 
 _SYNTAXES = {  # by implicit and little endian, where no header names one
     (True, True): "1.2.840.10008.1.2",
@@ -43,18 +45,20 @@ def read_header(path: Path) -> Any:
     except ImportError as error:
         raise ImportError('reading DICOM needs pydicom 3: pip install "sectoraug[dicom]".') from error
     try:
+        check_deflated(path)
         header = dcmread(path, stop_before_pixels=True, force=is_dicom(path))  # some lack the preamble
+        rows, columns = int(header.get("Rows") or 0), int(header.get("Columns") or 0)
         bits = int(header.get("BitsStored", 0) or 0)
         float(header.get("NumberOfFrames", 1) or 0)
         modality, kind = header.get("Modality"), header.get("SOPClassUID")
         signed = header.get("PixelRepresentation")
         for element in header.group_dataset(0x0028):  # what describes the pixels is decoded here or nowhere
             element.value  # noqa: B018
-    except FileNotFoundError:
+    except (FileNotFoundError, TooLarge):
         raise
     except Exception as error:  # a damaged header can raise anything
         raise _unreadable(path, "its header", error) from None
-    if "Rows" not in header:
+    if not rows or not columns:
         raise OSError(
             f"{path} is DICOM without an image; expected a clip or still: leave it out, or "
             "copy it again if it is cut."
@@ -64,6 +68,7 @@ def read_header(path: Path) -> Any:
             f"{path} is DICOM of another modality than ultrasound, or names none; expected Modality US or "
             "IVUS: leave this file out."
         )
+    check_size(path, rows, columns)
     is_index = header.get("PhotometricInterpretation") == "PALETTE COLOR"
     if (bits > 8 and not is_index) or signed:
         raise ValueError(
@@ -100,7 +105,7 @@ def _frames(path: Path, header: Any) -> Iterator[NDArray[Any]]:
         if palette is not None and is_wide:
             # Colours fill the upper byte, but for scanners that store 8 bits in 16.
             frame = (frame >> (8 if _fills_16_bits(palette) else 0)).astype(np.uint8)
-        elif is_wide and header.BitsStored <= 8:
+        elif is_wide and int(header.get("BitsStored") or 16) <= 8:
             frame = frame.astype(np.uint8)
         yield 255 - frame if inverted else frame
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def is_jpeg(pixels: NDArray[np.uint8]) -> bool:
     return start == b"\xfe\xff\x00\xe0" or (start[:3] == b"\xff\xd8\xff" and b"\xff\xd9" in end)
 
 
-Pieces = list[list[slice]]
+Pieces = Sequence[list[slice]]
 """For each whole frame, where its bytes lie among those of the pixels."""
 
 
@@ -57,7 +58,23 @@ def whole_frames(header: Any, syntax: Any, pixels: NDArray[np.uint8]) -> Pieces:
     if syntax.is_compressed:
         return _frames_of_fragments(header, syntax, pixels)
     size = header.Rows * header.Columns * _bytes_a_pixel(header, pixels)
-    return [[slice(at, at + size)] for at in range(0, len(pixels) - size + 1, size)] if size else []
+    return _EvenPieces(len(pixels) // size if size else 0, size)
+
+
+@dataclass(frozen=True)
+class _EvenPieces(Sequence[list[slice]]):
+    """Frames of one size behind each other; a list of 20 million slices would take gigabytes."""
+
+    n: int
+    size: int
+
+    def __len__(self) -> int:
+        return self.n
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < self.n:
+            raise IndexError(index)
+        return [slice(index * self.size, (index + 1) * self.size)]
 
 
 def decoded(
@@ -109,7 +126,7 @@ def _frames_of_fragments(header: Any, syntax: Any, pixels: NDArray[np.uint8]) ->
     starts = {fragments[0].start + int(offset) for offset in offsets}
     if not starts and syntax.name != "RLE Lossless":
         starts = {f.start for f in fragments if pixels[f][:3].tobytes() in _MARKS}
-    frames: Pieces = []
+    frames: list[list[slice]] = []
     for fragment in fragments:
         if not frames or not starts or fragment.start in starts:
             frames.append([])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,11 @@ from numpy.typing import NDArray
 
 from sectoraug.reading import animations
 from sectoraug.reading.clips import FAMILIES
+from sectoraug.reading.sizes import check_size, pages_of_tiff
 from sectoraug.reading.stills import decode_image
 
 STILLS = FAMILIES["images"]
+_PAGES_AT_ONCE, _PIXELS_AT_ONCE = 256, 1 << 23
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -29,15 +29,18 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
         moves = animations.is_animated(file)
     if moves:
         return animations.open_clip(path)
-    pages = _count_pages(path) if path.suffix.lower() in (".tif", ".tiff") else 1
-    if pages > 1:
-        return pages, _pages(path, pages)
+    sizes = _sizes_of_pages(path) if path.suffix.lower() in (".tif", ".tiff") else []
+    if len(sizes) > 1:
+        return len(sizes), _pages(path, sizes)
     return 1, (_without_alpha(decode_image(file)) for file in (path,))
 
 
 def stills_of(folder: Path) -> list[Path]:
     """The stills of a folder in the order of their names, frame2 before frame10."""
     files = [p for p in folder.iterdir() if p.name.lower().endswith(STILLS) and not p.name.startswith(".")]
+    files = [
+        p for p in files if p.is_file() or not p.exists()
+    ]  # no FIFO, but a broken link: that is an error
     return sorted(files, key=lambda file: [(len(p), p) if p.isdigit() else (0, p) for p in _parts(file.name)])
 
 
@@ -45,33 +48,35 @@ def _parts(name: str) -> list[str]:
     return [part.lstrip("0") or "0" if part.isdigit() else part for part in re.split(r"([0-9]+)", name)]
 
 
-def _count_pages(path: Path) -> int:
-    """Follow the chain of a TIFF's pages; OpenCV takes a broken chain for a shorter one."""
+def _sizes_of_pages(path: Path) -> list[tuple[int, int]]:
     with open(path, "rb") as file:
-        start = file.read(8)
-        order = "<" if start[:2] == b"II" else ">"
-        if start[:4] not in (b"II*\0", b"MM\0*"):  # BigTIFF, or no TIFF at all: OpenCV's to judge
-            return max(1, cv2.imcount(str(path)))
-        pages, offset = 0, struct.unpack(f"{order}L", start[4:])[0] if len(start) == 8 else 0
-        while offset:
-            file.seek(offset)
-            entries = file.read(2)
-            if len(entries) == 2:
-                file.seek(12 * struct.unpack(f"{order}H", entries)[0], os.SEEK_CUR)
-            further = file.read(4)
-            if len(further) < 4 or 18 * pages > path.stat().st_size:  # cut, or a chain without end
-                raise OSError(f"{path} ends within page {pages + 1}; expected a whole TIFF: copy it again.")
-            pages, offset = pages + 1, struct.unpack(f"{order}L", further)[0]
-    return pages
+        sizes = pages_of_tiff(path, file)
+    for height, width in sizes:
+        check_size(path, height, width)
+    return sizes
 
 
-def _pages(path: Path, n: int) -> Iterator[NDArray[Any]]:
-    for page in range(n):
-        done, pages = cv2.imreadmulti(str(path), page, 1, flags=cv2.IMREAD_UNCHANGED)
-        if not done:
+def _pages(path: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[Any]]:
+    """Several pages at a time: OpenCV walks to the first of them from the start of the file."""
+    largest = max(height * width for height, width in sizes)
+    step = max(1, min(_PAGES_AT_ONCE, _PIXELS_AT_ONCE // max(largest, 1)))
+    for start in range(0, len(sizes), step):
+        n = min(step, len(sizes) - start)
+        pages = _decoded(path, start, n)
+        if len(pages) < n:  # a damaged one may take its neighbours along
+            pages = [page for k in range(start, start + n) for page in _decoded(path, k, 1)]
+        for page in pages:
+            yield page if page.ndim == 2 else _without_alpha(page[:, :, [2, 1, 0]])
+        if len(pages) < n:
             return  # a page too few: the caller counts
-        frame = np.asarray(pages[0])
-        yield frame if frame.ndim == 2 else _without_alpha(frame[:, :, [2, 1, 0]])
+
+
+def _decoded(path: Path, start: int, n: int) -> list[NDArray[Any]]:
+    try:
+        done, pages = cv2.imreadmulti(str(path), start, n, flags=cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return []
+    return [np.asarray(page) for page in pages] if done else []
 
 
 def _without_alpha(frame: NDArray[Any]) -> NDArray[Any]:

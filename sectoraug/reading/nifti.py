@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sectoraug.reading.sizes import TooLarge, check_size
+
+_FARTHEST_BYTES = 64 << 20
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -21,6 +28,7 @@ def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
         )
     if getattr(image.dataobj, "slope", 1) != 1 or getattr(image.dataobj, "inter", 0) != 0:
         raise ValueError(f"{path} scales its pixels; expected 8 bits without scaling: store uint8.")
+    check_size(path, image.shape[1], image.shape[0], image.get_data_dtype().itemsize)
     return frames, _frames(path, image, frames)
 
 
@@ -30,6 +38,7 @@ def read_header(path: Path) -> Any:
         import nibabel
     except ImportError as error:
         raise ImportError('reading NIfTI needs nibabel: pip install "sectoraug[nifti]".') from error
+    _check_offset(path)
     try:
         # Kept open, a compressed file is read once through, and not from its start for each frame.
         return nibabel.load(path, keep_file_open=True)
@@ -37,6 +46,28 @@ def read_header(path: Path) -> Any:
         raise
     except Exception as error:  # nibabel's own, gzip's and zlib's
         raise _unreadable(path, error) from error
+
+
+def _check_offset(path: Path) -> None:
+    """Extensions before the pixels are read whole, and gzip packs gigabytes of them into a small file."""
+    if not path.name.lower().endswith(".gz"):
+        return
+    try:
+        with gzip.open(path) as file:
+            start = file.read(176)
+    except (OSError, EOFError, zlib.error):
+        return  # nibabel's to tell
+    for order in "<>":
+        if len(start) == 176 and struct.unpack_from(f"{order}i", start)[0] in (348, 540):
+            is_first = struct.unpack_from(f"{order}i", start)[0] == 348
+            offset = struct.unpack_from(
+                f"{order}f" if is_first else f"{order}q", start, 108 if is_first else 168
+            )[0]
+            if not offset <= _FARTHEST_BYTES:
+                raise TooLarge(
+                    f"{path} has its pixels {offset:.0f} bytes behind its start; expected at most "
+                    f"{_FARTHEST_BYTES >> 20} MiB of header and extensions: it is damaged, or write it again."
+                )
 
 
 def _frames(path: Path, image: Any, n: int) -> Iterator[NDArray[Any]]:

@@ -31,14 +31,19 @@ def read_regions(path: str | Path) -> tuple[Region, ...]:
     from sectoraug.reading.dicom import read_header
 
     found = []
-    for item in read_header(path).get("SequenceOfUltrasoundRegions") or ():
+    header = read_header(path)
+    try:
+        items = list(header.get("SequenceOfUltrasoundRegions") or ())
+    except Exception:  # it is decoded here, and a damaged one can raise anything
+        return ()
+    for item in items:
         try:
             kind = {1: "2d", 2: "m-mode", 3: "spectral"}.get(int(item.RegionSpatialFormat), "other")
             if kind == "2d" and int(item.get("RegionDataType", 1)) == 2:
                 kind = "colour"
             left, top = int(item.RegionLocationMinX0), int(item.RegionLocationMinY0)
             right, bottom = int(item.RegionLocationMaxX1), int(item.RegionLocationMaxY1)
-        except (AttributeError, TypeError, ValueError):
+        except Exception:
             continue  # a clue that cannot be read is none
         found.append(Region(kind, (left, top, right, bottom)))
     return tuple(found)

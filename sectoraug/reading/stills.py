@@ -8,10 +8,12 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sectoraug import checks
 from sectoraug.reading.animations import is_animated
+from sectoraug.reading.sizes import check_is_file, check_size, check_still
 
 
 def read_image(path: str | Path) -> NDArray[Any]:
@@ -21,13 +23,19 @@ def read_image(path: str | Path) -> NDArray[Any]:
     """
     path = Path(path)
     if path.suffix == ".npy":
+        check_is_file(path)
         try:
-            pixels = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError) as error:
+            mapped = npy.open_memmap(path, mode="r")
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # a damaged header can raise anything
             raise OSError(
-                f"{path} is no readable NPY file ({type(error).__name__}): it is truncated, pickled or "
-                "something else; expected pixels: save them with np.save."
+                f"{path} is no readable NPY file ({type(error).__name__}): it is damaged or pickled; "
+                "save one image with np.save."
             ) from error
+        checks.picture(mapped, str(path))
+        check_size(path, *mapped.shape[:2])
+        pixels = np.array(mapped)
     else:
         pixels = decode_image(path)
     checks.picture(pixels, str(path))
@@ -36,13 +44,18 @@ def read_image(path: str | Path) -> NDArray[Any]:
 
 def decode_image(path: Path) -> NDArray[Any]:
     """Decode a PNG, JPEG, TIFF, BMP or WEBP as it is stored, (H, W) or (H, W, C); colour is RGB or RGBA."""
+    check_is_file(path)
     # Read through Python first: OpenCV cannot tell a missing file from a broken one.
     data = np.fromfile(path, np.uint8)
     # Older versions of OpenCV fill the rest of a truncated JPEG with grey.
     truncated = data[:2].tobytes() == b"\xff\xd8" and b"\xff\xd9" not in data[-4096:].tobytes()
     if is_animated(BytesIO(data.data)):
         raise ValueError(f"{path} is an animation; expected a still: read it as a clip, with iter_clip.")
-    decoded = None if truncated or not data.size else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    check_still(path, BytesIO(data.data))
+    try:
+        decoded = None if truncated or not data.size else cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        decoded = None
     if decoded is None:
         raise OSError(
             f"{path} could not be decoded as an image; expected PNG, JPEG, TIFF, BMP, WEBP or NPY: "

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.reading.sizes import MOST_PIXELS, check_size
+
+_NO_LARGER = {"max_pixels": str(MOST_PIXELS)}  # FFmpeg makes a frame of whatever size a header claims
 _ONLY_FILES = {"protocol_whitelist": "file"}  # a playlist under a video's name would open network addresses
 _HDR = (16, 18)  # transfer characteristics of ITU-T H.273: PQ and HLG
 
@@ -29,7 +32,7 @@ def _frames(path: Path, av: Any) -> Iterator[NDArray[Any]]:
             frame = next(decoded)
         except StopIteration:
             return
-        except av.error.FFmpegError as error:
+        except (av.error.FFmpegError, MemoryError, OverflowError) as error:
             raise OSError(
                 f"{path} is no readable video ({type(error).__name__}): it is truncated, damaged or "
                 "encrypted; copy it again, or leave it out."
@@ -60,10 +63,18 @@ def _upright(path: Path, pixels: NDArray[Any], degrees: float) -> NDArray[Any]:
 
 
 def _decoded(path: Path, av: Any) -> Iterator[NDArray[Any]]:
-    with av.open(str(path.absolute()), options=_ONLY_FILES) as container:
+    with av.open(
+        str(path.absolute()), options=_ONLY_FILES | _NO_LARGER, metadata_errors="replace"
+    ) as container:
         if not container.streams.video:
             raise ValueError(f"{path} has no pictures, only sound; expected a video: leave this file out.")
         stream = container.streams.video[0]
+        if stream.codec_context is None:
+            raise OSError(
+                f"{path} has pictures in a way that FFmpeg cannot decode; expected another: convert it."
+            )
+        check_size(path, stream.codec_context.height, stream.codec_context.width)
+        stream.codec_context.options = _NO_LARGER
         packets = 0
         for packet in container.demux(stream):
             packets += packet.size > 0

@@ -109,6 +109,13 @@ def cut_clip() -> Any:
         return sa.read_clip(path)
 
 
+def claims_too_much() -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "view.png")
+        path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + 2 * (60_000).to_bytes(4, "big") + b"\x08\0\0\0\0")
+        return sa.read_clip(path)
+
+
 def read_mask(ending: str, write: Callable[[Path], Any], name: str = "") -> Any:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"view{ending}")
@@ -126,6 +133,7 @@ def nifti_of(pixels: Any) -> Callable[[Path], Any]:
     return lambda path: nibabel.save(nibabel.Nifti1Image(pixels, np.eye(4)), path)
 
 
+CLASS = torch.tensor([2])
 UNLIKE = {"base": [0.9, 0.8, 0.9], "refined": [0.9, 0.8]}
 CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("no sector in the call", lambda: mix(), ValueError),
@@ -213,6 +221,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("BackMixd: no sector", lambda: monai_mix({"image": IMAGES[0]}), ValueError),
     ("BackMixd: no channel axis", lambda: monai_mix({"image": IMAGE, "sector": SECTOR}), ValueError),
+    ("BackMixd: a path for an image", lambda: monai_mix({"image": "a.png", "sector": SECTOR}), TypeError),
     ("BackMixd: a soft sector", lambda: monai_mix({"image": IMAGES[0], "sector": SOFT / 255}), TypeError),
     ("RandomBackMix: an array as pool", lambda: random_mix(pool=IMAGE), TypeError),
     (
@@ -246,8 +255,16 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("planted shortcut: labels that are measured", lambda: plant([0.5, 1.5, 2.5], [0, 1]), TypeError),
     ("planted shortcut: a sector is missing", lambda: plant([0, 1], [0, 1], 0 * SECTOR), ValueError),
     ("paired runs of other lengths", lambda: sa.compare_runs(UNLIKE, paired=True), ValueError),
+    ("a planted shortcut without a pool", lambda: sa.donor_styles([IMAGE], 2), TypeError),
+    ("noise without a generator", lambda: sa.fills.noise(IMAGE, 7), TypeError),
+    ("pool on no device", lambda: POOL.to(0.5), TypeError),
+    ("scores that are no numbers", lambda: sa.compare_runs({**UNLIKE, "refined": ["high"]}), TypeError),
+    ("classes beyond the logits", lambda: sa.WeightedBackMixLoss()(torch.ones(1, 2), CLASS), ValueError),
+    ("loss of probabilities of another size", lambda: sa.WeightedBackMixLoss()(CLASS, CLASS), TypeError),
+    ("GradCAM without a model", lambda: sa.GradCAM("resnet", "layer4"), TypeError),
     ("loss weights below zero", lambda: sa.WeightedBackMixLoss(lam=2.0, fraction=0.6), ValueError),
     ("clip that is cut off", cut_clip, OSError),
+    ("still that claims 60,000 x 60,000 pixels", claims_too_much, ValueError),
     ("clip of 16 bits", lambda: clip_of(np.zeros((2, 8, 8), np.uint16)), ValueError),
     ("clip of floats", lambda: clip_of(np.zeros((2, 8, 8), np.float32)), ValueError),
     (

@@ -263,3 +263,8 @@ def test_an_unknown_keyword_is_an_error(keyword: str) -> None:
     images, sectors = torch.rand(2, 1, 8, 8), torch.ones(2, 8, 8)
     with pytest.raises(TypeError, match=f"the keyword '{keyword}'; expected params, data_keys or has_sector"):
         sa.RandomBackMix()(images, sectors, **{keyword: None})
+
+
+def test_one_image_and_the_sectors_of_two_do_not_pair() -> None:
+    with pytest.raises(ValueError, match="sectors"):
+        sa.RandomBackMix()(torch.zeros(1, 8, 8, dtype=torch.uint8), torch.ones(2, 8, 8, dtype=torch.bool))

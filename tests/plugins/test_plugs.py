@@ -298,3 +298,24 @@ def test_monais_other_names() -> None:
     from sectoraug.plugins import monai
 
     assert monai.BackMixD is monai.BackMixDict is BackMixd
+
+
+@pytest.mark.parametrize("flip", [np.fliplr, np.flipud])
+def test_monai_takes_arrays_that_numpy_has_flipped(flip: Any) -> None:
+    images, sectors = example("uint8", None)
+    image, sector = flip(images[0])[None], flip(sectors[0])
+    assert image.strides[-1] < 0 or image.strides[-2] < 0
+    out = BackMixd("image", one_donor(images, sectors, 1))({"image": image, "sector": sector})
+    assert out["backmixed"]
+    assert np.array_equal(np.asarray(out["image"])[0][sector], image[0][sector])
+
+
+def test_a_bfloat16_mask_is_a_mask() -> None:
+    images, sectors = example("uint8", None)
+    train = BackMixd("image", one_donor(images, sectors, 1))
+    plane = torch.from_numpy(sectors[0])
+    outs = [
+        train({"image": images[:1], "sector": plane.to(kind)})["image"]
+        for kind in (torch.bfloat16, torch.bool)
+    ]
+    assert np.array_equal(*map(np.asarray, outs))

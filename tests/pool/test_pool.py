@@ -117,6 +117,33 @@ def test_large_pools_are_sampled_at_open_and_read_whole_by_verify(
         opened.verify(progress=False)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": 10**18},
+        {"n": -1},
+        {"n": "12"},
+        {"shape": [40]},
+        {"shape": 4},
+        {"shape": [10**18, 48]},
+        {"dtype": "|O"},
+        {"dtype": None},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_claims_what_is_not_there(
+    tmp_path: Path, pool: sa.BackgroundPool, wrong: dict[str, object]
+) -> None:
+    about = tmp_path / "pool" / "pool.json"
+    pool.save(tmp_path / "pool", progress=False)
+    about.write_text(json.dumps(json.loads(about.read_text()) | wrong))
+    with pytest.raises(ValueError, match="damaged"):
+        sa.BackgroundPool.open(tmp_path / "pool")
+    about.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ValueError, match="damaged"):
+        sa.BackgroundPool.open(tmp_path / "pool")
+
+
 def test_open_names_what_is_wrong(tmp_path: Path, pool: sa.BackgroundPool) -> None:
     with pytest.raises(FileNotFoundError, match=r"holds no pool\.json"):
         sa.BackgroundPool.open(tmp_path)

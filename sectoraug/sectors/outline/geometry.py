@@ -55,8 +55,8 @@ class SectorGeometry(AlongBeams):
             )
         if (self.apex_px is None) != (self.kind == "rectangle"):
             raise ValueError(
-                f"apex_px is {self.apex_px} for kind {self.kind!r}; expected None for a rectangle and "
-                "(x, y) for the others."
+                f"apex_px is {checks.shown(self.apex_px)} for kind {self.kind!r}; expected None for a "
+                "rectangle and (x, y) for the others."
             )
         if self.apex_px is None:
             return
@@ -66,8 +66,10 @@ class SectorGeometry(AlongBeams):
             raise ValueError(f"angles_rad is {self.angles_rad}; expected start < end, at most a turn apart.")
         if not 0 <= self.radii_px[0] < self.radii_px[1]:
             raise ValueError(f"radii_px is {self.radii_px}; expected 0 <= top < bottom.")
-        if not (isfinite(self.pixel_aspect) and self.pixel_aspect > 0):
-            raise ValueError(f"pixel_aspect is {self.pixel_aspect}; expected a finite number above 0.")
+        if not (_is_finite(self.pixel_aspect) and self.pixel_aspect > 0):
+            raise ValueError(
+                f"pixel_aspect is {checks.shown(self.pixel_aspect)}; expected a finite number above 0."
+            )
 
     @classmethod
     def whole_frame(cls, size: tuple[int, int]) -> SectorGeometry:
@@ -169,7 +171,13 @@ class SectorGeometry(AlongBeams):
 
 
 def _numbers(values: Any, count: int, name: str) -> tuple[float, ...]:
-    numbers = tuple(float(v) for v in values) if isinstance(values, (tuple, list)) else ()
-    if len(numbers) != count or not all(isfinite(v) for v in numbers):
-        raise ValueError(f"{name} is {values!r}; expected {count} finite numbers.")
-    return numbers
+    numbers = values if isinstance(values, (tuple, list)) else ()
+    if len(numbers) != count or not all(map(_is_finite, numbers)):
+        raise ValueError(
+            f"{name} is {checks.shown(values)}; expected {count} finite numbers, in pixels or rad."
+        )
+    return tuple(float(v) for v in numbers)
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and isfinite(value)

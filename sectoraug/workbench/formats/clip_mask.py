@@ -67,13 +67,13 @@ def only_sector(frames: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
     Raises ValueError where a label beside 0 and another, or a change over time, speaks of several sectors.
     """
     first = frames[0]
-    labels = np.unique(frames)
-    if len(labels[labels != 0]) > 1:
+    labels = {label for frame in frames for label in np.unique(frame).tolist()} - {0}
+    if len(labels) > 1:
         raise ValueError(
-            f"{path} holds {len(labels[labels != 0])} labels beside 0; expected one sector for a clip: keep "
+            f"{path} holds {len(labels)} labels beside 0; expected one sector for a clip: keep "
             "its label alone."
         )
-    changed = int((frames != first).any(axis=tuple(range(1, frames.ndim))).sum())
+    changed = sum(not np.array_equal(frame, first) for frame in frames)
     if changed:
         raise ValueError(
             f"{path} holds several sectors: {changed} of {len(frames)} frames differ from the first; "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.reading.sizes import TooLarge, check_size
 from sectoraug.workbench.formats.clip_mask import ClipMask
 from sectoraug.workbench.formats.polygons import polygons_of
 
@@ -77,6 +78,7 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
     outline: Any = outlines[0].get("segmentation")
     try:
         height, width = int(image["height"]), int(image["width"])
+        check_size(path, height, width)
         if isinstance(outline, list):
             if not (np.abs(np.concatenate(outline)) <= _FARTHEST * max(height, width)).all():
                 raise ValueError("far outside, which pycocotools does not survive")
@@ -88,6 +90,8 @@ def read(path: Path, name: str) -> NDArray[np.uint8]:
         if list(code["size"]) != [height, width] or _pixels(code["counts"]) != height * width:
             raise ValueError("of another size")
         return np.asarray(rle.decode(code), np.uint8)
+    except TooLarge:
+        raise
     except Exception as error:  # pycocotools raises whatever it meets
         raise ValueError(
             f"{path} has an annotation that cannot be read ({type(error).__name__}); expected polygons, or "

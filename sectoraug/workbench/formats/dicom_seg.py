@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import __version__
+from sectoraug.reading.deflated import check_deflated
+from sectoraug.reading.sizes import TooLarge, check_size
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut, only_sector
 from sectoraug.workbench.formats.instance import must_be_of
 
@@ -72,10 +74,12 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
     except ImportError as error:
         raise ImportError('DICOM SEG needs pydicom 3: pip install "sectoraug[dicom]".') from error
     try:
+        check_deflated(path)
         seg = dcmread(path)
+        check_size(path, int(seg.get("Rows") or 0), int(seg.get("Columns") or 0))
         is_seg, segments = seg.SOPClassUID == _SEGMENTATION, len(seg.get("SegmentSequence") or ())
         pixels = seg.pixel_array if is_seg else None
-    except FileNotFoundError:
+    except (FileNotFoundError, TooLarge):
         raise
     except Exception as error:  # a damaged file can raise anything, and its words may quote the header
         raise OSError(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug import checks
+from sectoraug.reading.sizes import check_is_file
 from sectoraug.reading.stills import read_sector
 from sectoraug.workbench.formats import coco, dicom_seg, nifti, slicer_ultrasound
 
@@ -28,6 +29,7 @@ def read_drawn(path: Path, name: str, clip: Path) -> NDArray[np.uint8]:
         name: of the image in a COCO file.
         clip: what the mask must have been made on, where it says so.
     """
+    check_is_file(path)
     suffix = suffix_of(path.name)
     if suffix in (".dcm", ".seg.dcm"):
         sector = dicom_seg.read(path, clip)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from sectoraug.reading.clips import family_of
 from sectoraug.reading.nifti import read_header
+from sectoraug.reading.sizes import TooLarge, check_size
 from sectoraug.workbench.formats.clip_mask import ClipMask, only_sector
 
 SUFFIX = ".nii.gz"
+_MOST_BYTES = 1 << 29
 
 
 def write(mask: ClipMask, part: Path) -> None:
@@ -40,6 +42,7 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
         raise ValueError(
             f"{path} has another affine than its clip; expected one grid: resample the mask onto the clip."
         )
+    _check_whole(path, image.shape, image.get_data_dtype())
     try:
         pixels = np.asarray(image.dataobj)
     except Exception as error:  # nibabel's own, gzip's and zlib's
@@ -51,6 +54,17 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
         raise ValueError(f"{path} is a colour image; expected a mask of 0 and one label: export labels.")
     frames = pixels.reshape(*pixels.shape[:2], -1)
     return only_sector(np.transpose(frames, (2, 1, 0)), path)
+
+
+def _check_whole(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise TooLarge for a mask that would fill the memory: gzip packs a thousand frames into one."""
+    check_size(path, shape[1], shape[0], dtype.itemsize)
+    n_bytes = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    if n_bytes > _MOST_BYTES:
+        raise TooLarge(
+            f"{path} takes {n_bytes / 2**30:.1f} GiB; expected at most {_MOST_BYTES >> 20} MiB, as it is "
+            "taken whole: save the mask of one frame, (X, Y)."
+        )
 
 
 def _alike(one: NDArray[Any], other: NDArray[Any]) -> bool:

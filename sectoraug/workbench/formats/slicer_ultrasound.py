@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sectoraug as sa
+from sectoraug.reading.sizes import TooLarge, check_size
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut, overlap
 from sectoraug.workbench.formats.instance import instance_uid, must_be_of
 
@@ -54,6 +55,7 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
         about = json.loads(path.read_text(encoding="utf-8"))
         about = about.get("MaskConfig") or about
         size = int(about["image_size_rows"]), int(about["image_size_cols"])
+        check_size(path, *size)
         keys = {key: about[key] for key in ("mask_type", *_FAN, *_RECTANGLE) if key in about}
         outline = about.get(OURS)
         geometry = None if outline is None else sa.SectorGeometry.from_dict(outline)
@@ -61,7 +63,9 @@ def read(path: Path, clip: Path) -> NDArray[np.uint8]:
             sector = geometry.rasterise(size).astype(np.uint8)
         else:
             sector = _drawn(keys, size)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except TooLarge:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise ValueError(
             f"{path} is no mask of SlicerUltrasound; expected its JSON with mask_type fan or rectangle, "
             "their numbers and the image's size: save the mask there again."

@@ -185,9 +185,10 @@ def mask_digest(path: Path) -> str:
 def _parsed(line: bytes, number: int, path: Path) -> Decision:
     try:
         decision = Decision(**json.loads(line))
-        if decision.verdict not in (None, *VERDICTS):
+        texts = decision.clip, decision.mask, decision.how, decision.session
+        if decision.verdict not in (None, *VERDICTS) or not all(type(text) is str for text in texts):
             raise ValueError
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"line {number} of {path} is no decision; expected one JSON object a line: the file is damaged, "
             "remove that line to decide on its clip again."

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sectoraug.pool.disk import append_all, owner_only
@@ -112,12 +112,34 @@ def _latest(entries: Iterable[Entry], clip: Callable[[Entry], str]) -> dict[str,
 
 def _parsed(line: str, number: int, path: Path) -> Entry:
     try:
-        return Entry(**json.loads(line))
-    except (ValueError, TypeError) as error:
+        return _checked(Entry(**json.loads(line)))
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"line {number} of {path} is no entry; expected one JSON object a line: the file is damaged, "
             "remove that line to have its clip done again."
         ) from error
+
+
+def _checked(entry: Entry) -> Entry:
+    """Raise TypeError or ValueError where a field is not of its kind: damaged, but JSON all the same."""
+    texts = (entry.sha256, entry.file, entry.path, entry.error)
+    numbers = (entry.quality, entry.overlay_inside_percent, entry.echoes_outside_percent)
+    pairs = [pair for pair in (entry.size, entry.part, *(entry.spans or ())) if pair is not None]
+    is_well = (
+        all(type(text) is str for text in (entry.source, entry.visit, entry.note))
+        and all(text is None or type(text) is str for text in texts)
+        and all(number is None or type(number) in (int, float) for number in numbers)
+        and all(len(pair) == 2 and all(type(each) is int and each >= 0 for each in pair) for pair in pairs)
+        and (entry.size is None or min(entry.size) > 0)
+        and (entry.part is None or 1 <= entry.part[0] <= entry.part[1])
+        and (entry.frames is None or (type(entry.frames) is int and entry.frames > 0))
+        and (entry.geometry is None or type(entry.geometry) is dict)
+        and type(entry.drawn) is type(entry.refused) is bool
+        and (entry.file is None or not {"..", "/"} & set(PurePosixPath(entry.file).parts))
+    )
+    if not is_well:
+        raise ValueError
+    return entry
 
 
 class Manifest:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sectoraug.reading.clips import family_of
 from sectoraug.reading.images import stills_of
+from sectoraug.reading.sizes import check_is_file
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def find_sources(
         top = given.absolute()
         if not top.exists():
             raise FileNotFoundError(f"{given} does not exist; expected a clip or a folder of clips.")
+        check_is_file(top)
         for path in [top] if top.is_file() else _walk(top, shut, folders_are_clips):
             if top.is_file() or path.is_dir() or _may_be_clip(path):
                 name = path.name if path == top else path.relative_to(top).as_posix()
