@@ -160,11 +160,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ("donor without background", lambda: pool(sectors=[np.ones_like(SECTOR)]), ValueError),
     ("corrupt file", corrupt_file, OSError),
     ("pool of another dtype", lambda: mix(IMAGE / np.float32(255), mask=SECTOR), ValueError),
-    (
-        "pool of other channels",
-        lambda: sa.BackMix(colour_pool())(image=IMAGE, mask=SECTOR),
-        ValueError,
-    ),
+    ("pool of other channels", lambda: sa.BackMix(colour_pool())(image=IMAGE, mask=SECTOR), ValueError),
     (
         "pool of another size",
         lambda: mix(np.zeros((9, 9), np.uint8), mask=np.eye(9, dtype=np.uint8)),
@@ -245,11 +241,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
         TypeError,
     ),
     ("along the beams: a tensor, channels last", lambda: FAN.to_polar(torch.zeros(20, 20, 3)), ValueError),
-    (
-        "along the beams: a sector elsewhere",
-        lambda: FAN.to_polar(np.zeros((9, 20), np.uint8)),
-        ValueError,
-    ),
+    ("along the beams: a sector elsewhere", lambda: FAN.to_polar(np.zeros((9, 20), np.uint8)), ValueError),
     ("along the beams: one depth", lambda: FAN.to_polar(np.zeros((20, 20), np.uint8), (1, 20)), ValueError),
     ("planted shortcut: fewer styles than labels", lambda: plant([0, 1, 2], [0, 1]), ValueError),
     ("planted shortcut: labels that are measured", lambda: plant([0.5, 1.5, 2.5], [0, 1]), TypeError),

@@ -105,7 +105,7 @@ def test_public_names_exist_and_have_docstrings() -> None:
 def test_examples_and_benchmarks_use_public_names_only() -> None:
     root = Path(__file__).parents[2]
     for path in [*root.glob("examples/**/*.py"), *root.glob("benchmarks/**/*.py")]:
-        if path.parent.name == "trust":  # it breaks what the public names stand on
+        if "trust" in path.parts:  # it breaks what the public names stand on
             continue
         private = [
             m
