@@ -17,7 +17,7 @@ from sectoraug.reading.sizes import check_size, pages_of_tiff
 from sectoraug.reading.stills import decode_image
 
 STILLS = FAMILIES["images"]
-_PAGES_AT_ONCE, _PIXELS_AT_ONCE = 4096, 1 << 23
+_PAGES_AT_ONCE, _PIXELS_AT_ONCE = 256, 1 << 23
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
