@@ -141,6 +141,8 @@ def family_of(path: Path) -> str | None:
     """The family that reads `path`, a key of FAMILIES, or None: by content for DICOM, else by name."""
     if path.is_dir():
         return "images"
+    if path.exists() and not path.is_file():
+        return None  # opening a FIFO waits for ever
     if is_dicom(path):
         return "dicom"
     name = path.name.lower()

@@ -59,16 +59,18 @@ def _sizes_of_pages(path: Path) -> list[tuple[int, int]]:
 def _pages(path: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[Any]]:
     """Several pages at a time: OpenCV walks to the first of them from the start of the file."""
     largest = max(height * width for height, width in sizes)
-    step = max(1, min(_PAGES_AT_ONCE, _PIXELS_AT_ONCE // max(largest, 1)))
-    for start in range(0, len(sizes), step):
-        n = min(step, len(sizes) - start)
+    start, n = 0, max(1, min(_PAGES_AT_ONCE, _PIXELS_AT_ONCE // max(largest, 1)))
+    while start < len(sizes):
+        n = min(n, len(sizes) - start)
         pages = _decoded(path, start, n)
-        if len(pages) < n:  # a damaged one may take its neighbours along
-            pages = [page for k in range(start, start + n) for page in _decoded(path, k, 1)]
+        if len(pages) < n and n == 1:
+            return  # a page too few: the caller counts
+        if len(pages) < n:  # a damaged one takes its neighbours along
+            n //= 2
+            continue
         for page in pages:
             yield page if page.ndim == 2 else _without_alpha(page[:, :, [2, 1, 0]])
-        if len(pages) < n:
-            return  # a page too few: the caller counts
+        start += n
 
 
 def _decoded(path: Path, start: int, n: int) -> list[NDArray[Any]]:

@@ -43,7 +43,9 @@ def read_header(path: Path) -> Any:
         # Kept open, a compressed file is read once through, and not from its start for each frame.
         return nibabel.load(path, keep_file_open=True)
     except FileNotFoundError:
-        raise
+        raise FileNotFoundError(
+            f"{path} does not exist; expected a NIfTI file: is its link broken?"
+        ) from None
     except Exception as error:  # nibabel's own, gzip's and zlib's
         raise _unreadable(path, error) from error
 

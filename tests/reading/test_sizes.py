@@ -16,7 +16,7 @@ import pytest
 from numpy.lib import format as npy
 
 import sectoraug as sa
-from sectoraug.reading import deflated, sizes
+from sectoraug.reading import deflated, images, sizes
 
 Image = pytest.importorskip("PIL.Image")
 pytest.importorskip("pydicom")
@@ -213,7 +213,20 @@ def test_a_tiff_of_many_pages_is_walked_a_few_times_only(
     frames = np.arange(600, dtype=np.uint16).view(np.uint8).reshape(600, 1, 2)
     make_tiff(tmp_path / "a.tif", np.repeat(np.repeat(frames, 4, 1), 4, 2))
     walks, walk = [], cv2.imreadmulti
+    monkeypatch.setattr(images, "_PAGES_AT_ONCE", 256)
     monkeypatch.setattr(cv2, "imreadmulti", lambda *a, **k: walks.append(a) or walk(*a, **k))
     clip = sa.read_clip(tmp_path / "a.tif")
     assert np.array_equal(clip[:, 0, ::4], frames[:, 0])
     assert len(walks) == 3
+
+
+def test_pages_before_a_damaged_one_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_tiff(tmp_path / "a.tif", GREY)
+    walk = cv2.imreadmulti
+
+    def damaged(path: str, start: int, n: int, **flags: int) -> Any:
+        return (False, ()) if start <= 3 < start + n else walk(path, start, n, **flags)
+
+    monkeypatch.setattr(cv2, "imreadmulti", damaged)
+    with pytest.warns(UserWarning, match="3 whole frames where its header says 5"):
+        assert np.array_equal(sa.read_clip(tmp_path / "a.tif", miscounted="keep"), GREY[:3])

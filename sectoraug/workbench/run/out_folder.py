@@ -21,6 +21,10 @@ def only_writer(folder: Path) -> Iterator[None]:
         from filelock import FileLock, Timeout
     except ImportError as error:
         raise ImportError('the workbench needs filelock: pip install "sectoraug[workbench]".') from error
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise NotADirectoryError(
+            f"{folder} is no folder; expected a new one or a run's: choose another --out."
+        )
     with writing_to(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock", timeout=0, mode=0o600)

@@ -42,7 +42,7 @@ def find_sources(
     """
     sources: dict[str, Source] = {}
     others = 0
-    shut = {path.resolve() for path in leave_out}
+    shut = {_real(path) for path in leave_out}
     for given in inputs:
         top = given.absolute()
         if not top.exists():
@@ -66,6 +66,10 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError where links go in a circle
+
+
 def _may_be_clip(path: Path) -> bool:
     try:
         return path.is_file() and family_of(path) is not None
@@ -79,7 +83,7 @@ def _walk(top: Path, shut: set[Path], folders_are_clips: bool) -> Iterator[Path]
 
     for place, folders, files in os.walk(top, onerror=stop):
         here = Path(place)
-        folders[:] = sorted(f for f in folders if not f.startswith(".") and (here / f).resolve() not in shut)
+        folders[:] = sorted(f for f in folders if not f.startswith(".") and _real(here / f) not in shut)
         if folders_are_clips and stills_of(here):
             yield here
             files = [file for file in files if family_of(here / file) != "images"]

@@ -11,6 +11,7 @@ import pytest
 
 from sectoraug.workbench.review.journal import Journal
 from sectoraug.workbench.run.manifest import read_entries
+from sectoraug.workbench.run.out_folder import only_writer
 from sectoraug.workbench.run.sources import find_sources
 
 ENTRY = {
@@ -76,3 +77,20 @@ def test_a_fifo_given_as_a_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a FIFO, socket or device"):
         find_sources([tmp_path / "a.npy"])
     assert find_sources([tmp_path]) == ([], 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+@pytest.mark.timeout(20)
+def test_a_fifo_beside_the_stills_of_a_clip_is_not_opened(tmp_path: Path) -> None:
+    (tmp_path / "1.png").touch()
+    os.mkfifo(tmp_path / "2.png")
+    sources, others = find_sources([tmp_path], folders_are_clips=True)
+    assert [source.path for source in sources] == [str(tmp_path)]
+    assert others == 1
+
+
+def test_a_link_in_a_circle_is_no_folder_to_write_to(tmp_path: Path) -> None:
+    (tmp_path / "out").symlink_to("out")
+    assert find_sources([tmp_path], [tmp_path / "out"])[0] == []
+    with pytest.raises(NotADirectoryError, match="choose another --out"), only_writer(tmp_path / "out"):
+        pass
