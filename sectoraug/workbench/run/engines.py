@@ -106,6 +106,7 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
     try:
         import dask
         from distributed import Client, KilledWorker, LocalCluster, as_completed
+        from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise ImportError('the Dask engine needs distributed: pip install "sectoraug[dask]".') from error
 
@@ -141,10 +142,10 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
                     yield source, future.result()
                 except KilledWorker:
                     yield source, None
-                except (CancelledError, asyncio.CancelledError):
+                except (CancelledError, asyncio.CancelledError, CommClosedError):
                     raise ConnectionError(
-                        f"the Dask scheduler{f' at {scheduler}' if scheduler else ''} is gone; expected it to "
-                        "stay until the run ends: start one, and run the same again."
+                        f"the Dask scheduler{f' at {scheduler}' if scheduler else ''} is gone; expected it "
+                        "to stay until the run ends: start one, and run the same again."
                     ) from None
 
     return run

@@ -1,4 +1,4 @@
-"""A full disk ends a run in one sentence, and no clip is recorded as failed for it; a worker takes one core."""
+"""A full disk ends a run in one sentence, and no clip is recorded as failed for it. Workers take a core."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import sectoraug as sa
 
 pytest.importorskip("typer")
 pytest.importorskip("filelock")
-from archive_command import command, entries, make_clips, number, sectoraug  # noqa: E402
+from archive_command import command, entries, make_clips, number, sectoraug
 
-from sectoraug.workbench.run.engines import attempt  # noqa: E402
-from sectoraug.workbench.run.sources import Source  # noqa: E402
+from sectoraug.workbench.run.engines import attempt
+from sectoraug.workbench.run.sources import Source
 
 
 def starved(most_file_bytes: int) -> Callable[[], None]:
@@ -54,7 +54,7 @@ def test_an_export_without_room_leaves_nothing(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"c", "m"}
     sectoraug("export", m, "--nifti", out)
     assert len([path for path in out.rglob("*") if path.is_file()]) == 2
-    assert not [path for path in out.rglob(".*")]
+    assert not list(out.rglob(".*"))
 
 
 THREADS = """
