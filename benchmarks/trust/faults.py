@@ -16,7 +16,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 from faults_pool import built_anew, damaged
 from faults_processes import clock_set_back, dead_loader_worker, dead_worker, lost_scheduler, two_at_once
 from faults_written import killed, read_only, without_room
-from faulty_jobs import costly_jobs_in, imported, jobs_in
+from faulty_jobs import archive_in, costly_jobs_in, imported, jobs_in
 from report import Promise, main
 
 import sectoraug as sa
@@ -44,7 +44,7 @@ def check(full: bool) -> list[Promise]:
                 found.append(killed(job, place, 4))
             found.append(dead_loader_worker(sa.BackgroundPool.open(folder / "pool-whole")))
             found.append(dead_worker(jobs["masks"], place, 2))
-            found.append(lost_scheduler(jobs["masks"], place, 2))
+            found.append(lost_scheduler(archive_in(folder, 24), folder / "archive", place, 2))
     return found
 
 

@@ -124,7 +124,7 @@ def read_only(jobs: Iterable[Job], place: Path) -> Promise:
 
 def unlike(out: Path, job: Job, end: Ended) -> list[str]:
     """What differs from an undisturbed run after one that should have ended well."""
-    if end.status not in (0, 1):
+    if end.status not in (0, 1) or "Traceback" in end.said:
         return [f"did not go on: {end.status}: {end.said[-300:]}"]
     found = left_in(out)
     names = [name for name in {*found, *job.expected} if found.get(name) != job.expected.get(name)]

@@ -99,6 +99,12 @@ def costly_jobs_in(folder: Path) -> dict[str, Job]:
     return {job.name: job.measured(folder) for job in found}
 
 
+def archive_in(folder: Path, n: int) -> Job:
+    """Masks of so many clips that something can happen meanwhile."""
+    clips = _make_clips(folder / "archive", n)
+    return Job("masks of an archive", lambda out: partial(_run, "masks", out, clips, out)).measured(folder)
+
+
 def _make_clips(folder: Path, n: int) -> Path:
     folder.mkdir()
     for i in range(n):

@@ -6,7 +6,9 @@ died; such a clip may be innocent, so the caller gives it a second run alone.
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
+import logging
 import multiprocessing
 import os
 import signal
@@ -14,7 +16,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from functools import partial
@@ -104,6 +106,7 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
     try:
         import dask
         from distributed import Client, KilledWorker, LocalCluster, as_completed
+        from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise ImportError('the Dask engine needs distributed: pip install "sectoraug[dask]".') from error
 
@@ -122,6 +125,8 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
                         silence_logs="CRITICAL",
                     )
                 )
+            for log in ("distributed", "distributed.client"):
+                logging.getLogger(log).setLevel(logging.CRITICAL)  # else a lost scheduler's tracebacks
             client = stack.enter_context(Client(cluster))
             waiting = deque(sources)
             running: dict[str, Source] = {}
@@ -137,6 +142,11 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
                     yield source, future.result()
                 except KilledWorker:
                     yield source, None
+                except (CancelledError, asyncio.CancelledError, CommClosedError):
+                    raise ConnectionError(
+                        f"the Dask scheduler{f' at {scheduler}' if scheduler else ''} is gone; expected it "
+                        "to stay until the run ends: start one, and run the same again."
+                    ) from None
 
     return run
 

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("typer")
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("filelock")
-from archive_command import assert_each_once, entries, make_clips, number, sectoraug  # noqa: E402
+from archive_command import assert_each_once, command, entries, make_clips, number, sectoraug  # noqa: E402
 
 SCRIPT = Path(__file__).with_name("archive_runs.py")
 FULL = pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])
@@ -105,3 +105,33 @@ def test_a_decoder_that_dies_or_hangs_costs_one_clip(engine: str, tmp_path: Path
     bad = {name: error for name, error in errors.items() if error}
     assert sorted(bad) == ["patient000/deadly.npz", "patient000/hanging.npz"]
     assert all("ended its process twice" in error for error in bad.values())
+
+
+def test_a_lost_dask_scheduler_is_one_sentence_and_the_run_goes_on(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    clips, out = make_clips(tmp_path / "c", 24, side=64), tmp_path / "m"
+    start = "from distributed import LocalCluster; import time\n" + (
+        "if __name__ == '__main__':\n"
+        "    cluster = LocalCluster(1, threads_per_worker=1, host='127.0.0.1', dashboard_address=None)\n"
+        "    print(cluster.scheduler_address, flush=True); time.sleep(600)\n"
+    )
+    (tmp_path / "cluster.py").write_text(start)
+    words = [sys.executable, str(tmp_path / "cluster.py")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as cluster:
+        assert cluster.stdout is not None
+        address = cluster.stdout.readline().strip()
+        run = subprocess.Popen(
+            command(
+                "masks", clips, "--out", out, "--engine", "dask", "--scheduler", address, "--no-progress"
+            ),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        wait_for_lines(out / "manifest.jsonl", 1)
+        cluster.kill()
+    said = run.communicate(timeout=120)[1]
+    assert run.returncode == 2, said
+    assert said.startswith(f"the Dask scheduler at {address} is gone; expected") and said.count("\n") == 1
+    sectoraug("masks", clips, "--out", out, "--workers", 1)
+    assert_each_once(out, 24)
