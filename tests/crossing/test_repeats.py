@@ -20,6 +20,13 @@ def test_the_page_shows_the_list() -> None:
     assert section() in PAGE.read_text(), "run benchmarks/trust/repeats.py"
 
 
+def test_the_page_on_trust_shows_the_results_and_all_held() -> None:
+    from run import PAGE, section
+
+    assert section() in PAGE.read_text(), "run benchmarks/trust/run.py --page"
+    assert "**broken**" not in section()
+
+
 def test_every_artifact_has_a_row_and_every_row_a_letter_a_change() -> None:
     pytest.importorskip("monai")
     from artifacts import ARTIFACTS
