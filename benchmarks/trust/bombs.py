@@ -22,7 +22,7 @@ from fuzzing.bomb_masks import DRAWN, KEPT
 from fuzzing.bomb_places import PLACES
 from fuzzing.confined import MOST_BYTES, SECONDS, Case, End, run_confined
 from fuzzing.in_process import masks
-from report import Promise, main
+from promises import Promise, main
 
 SIDE = 60_000
 _PATIENCE_SECONDS = 2.0

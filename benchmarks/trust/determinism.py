@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 from repeats import CHANGES, EXPECTED, EXPECTED_OF_LOADERS, LOADER_CHANGES, rows
-from report import Promise, main
+from promises import Promise, main
 
 HERE = Path(__file__).resolve().parent
 Digests = dict[str, str]

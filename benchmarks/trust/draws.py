@@ -25,7 +25,7 @@ from plugs_draw import (
     pool_of,
     rings,
 )
-from report import Promise, main
+from promises import Promise, main
 from scipy import stats
 
 import sectoraug as sa

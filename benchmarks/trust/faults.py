@@ -17,7 +17,7 @@ from faults_pool import built_anew, damaged
 from faults_processes import clock_set_back, dead_loader_worker, dead_worker, lost_scheduler, two_at_once
 from faults_written import killed, read_only, without_room
 from faulty_jobs import archive_in, costly_jobs_in, imported, jobs_in
-from report import Promise, main
+from promises import Promise, main
 
 import sectoraug as sa
 

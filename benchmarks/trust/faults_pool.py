@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from faulty_disks import PAGE_BYTES
-from report import Promise
+from promises import Promise
 
 import sectoraug as sa
 

@@ -17,7 +17,7 @@ import psutil
 from faults_written import promised, unlike
 from faulty_jobs import Job, cleared
 from faulty_runs import Ended, ended
-from report import Promise
+from promises import Promise
 
 CLI = (sys.executable, "-m", "sectoraug.workbench.cli")
 LONGEST_S = 240

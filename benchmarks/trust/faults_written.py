@@ -10,7 +10,7 @@ from typing import Any
 from faulty_disks import PAGE_BYTES, changed, small_disk
 from faulty_jobs import Job, cleared
 from faulty_runs import Ended, ended, left_in, litter, wrong_in
-from report import Promise
+from promises import Promise
 
 ROOM_BYTES = 64 << 20
 KILLED = (

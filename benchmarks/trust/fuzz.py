@@ -20,7 +20,7 @@ from zlib import crc32
 
 import numpy as np
 from fuzzing.confined import MOST_BYTES, SECONDS, Case, End, run_confined
-from report import Promise, main
+from promises import Promise, main
 
 _FULL, _SMALL = 205_000, 900
 _SHOWN = 12  # findings of one target

@@ -13,7 +13,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 from load_crowds import forked_after_threads, same_in_threads, threads_of_workers
 from load_memory import batches, draws, loaders
-from report import Promise, main
+from promises import Promise, main
 
 
 def check(full: bool) -> list[Promise]:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import psutil
 import torch
-from report import Promise
+from promises import Promise
 
 import sectoraug as sa
 

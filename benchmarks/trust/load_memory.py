@@ -11,7 +11,7 @@ import albumentations as A
 import numpy as np
 import psutil
 import torch
-from report import Promise
+from promises import Promise
 from torch.utils.data import DataLoader, Dataset
 
 import sectoraug as sa

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from every_command import PLANTED, Said
 from named_damage import DAMAGED, flipped
-from report import Promise
+from promises import Promise
 
 import sectoraug as sa
 

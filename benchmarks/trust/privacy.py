@@ -13,7 +13,7 @@ import review_attacks
 from every_command import make_archive, run_all
 from named_damage import DAMAGED
 from own_files import seen_under
-from report import Promise, main
+from promises import Promise, main
 
 import sectoraug as sa
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from report import Promise
+from promises import Promise
 from review_page import SECRET, Page, reviewing
 
 PATHS = (

@@ -98,6 +98,7 @@ def test_colour_pools_have_channels_first() -> None:
 def test_a_pool_larger_than_the_device_says_so(
     backgrounds: sa.BackgroundPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100, 1000))
     with pytest.raises(MemoryError, match=r"pool needs 0\.0 GiB and cuda has .* use pool\.subset"):
         backgrounds.to("cuda")
