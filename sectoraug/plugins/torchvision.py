@@ -97,11 +97,8 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         """The sample or batch, its background swapped; inputs are not written to."""
         sample = inputs[0] if len(inputs) == 1 else inputs
         places, spec = tree_flatten_with_path(sample)
-        keys, leaves = [], []
-        for path, leaf in places:
-            last = path[-1] if path else None
-            keys.append(last.key if isinstance(last, MappingKey) else None)
-            leaves.append(leaf)
+        keys = [path[-1].key if path and isinstance(path[-1], MappingKey) else None for path, _ in places]
+        leaves = [leaf for _, leaf in places]
         named = dict(zip(keys, leaves, strict=True))
         image, given = _only_image(leaves), self._sector(leaves, named)
         params = self._params(image, given, named.get("pool_index"))
