@@ -14,8 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from repeats import CHANGES, EXPECTED, EXPECTED_OF_LOADERS, LOADER_CHANGES, rows
 from promises import Promise, main
+from repeats import CHANGES, EXPECTED, EXPECTED_OF_LOADERS, LOADER_CHANGES, rows
 
 HERE = Path(__file__).resolve().parent
 Digests = dict[str, str]

@@ -22,8 +22,8 @@ from dicom_cases import Case, write_cases
 from dicom_encodings import BIRTH, ENCODINGS, GREY, NAME, SECTOR
 from dicom_refused import REFUSED
 from hiding_places import OUTSIDE, PLACES, WRONG_KIND, forms_of, marker_of
-from pydicom import dcmread
 from promises import Promise, main
+from pydicom import dcmread
 
 _RUN = 12  # as many bytes of the source's background do not occur by chance
 _BINARY = {"OB", "OW", "OF", "OD", "OL", "OV", "UN"}
