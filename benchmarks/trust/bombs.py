@@ -45,7 +45,7 @@ CLIPS: dict[str, tuple[str, Make]] = {
     "TIFF of 32,000 x 32,000": ("a.tif", partial(make.tiff, side=32_000)),
     "BigTIFF of 32,000 x 32,000": ("a.tif", partial(make.tiff, side=32_000, big=True)),
     "TIFF of 32,000 x 32,000, twice": ("a.tif", partial(make.tiff, side=32_000, pages=2)),
-    "TIFF of 20,000 pages": ("a.tif", partial(make.tiff, side=4, pages=20_000)),
+    "TIFF of 4,000 pages": ("a.tif", partial(make.tiff, side=4, pages=4_000)),  # .6 ms each in OpenCV
     "WEBP of 16,383 x 16,383": ("a.webp", partial(make.webp, side=16_383)),
     "animated WEBP of 16 million x 16 million": ("a.webp", partial(make.webp, side=1 << 24, moves=True)),
     "GIF of 65,535 x 65,535": ("a.gif", partial(make.gif, side=65_535)),

@@ -17,7 +17,7 @@ from sectoraug.reading.sizes import check_size, pages_of_tiff
 from sectoraug.reading.stills import decode_image
 
 STILLS = FAMILIES["images"]
-_PAGES_AT_ONCE, _PIXELS_AT_ONCE = 256, 1 << 23
+_PIXELS_AT_ONCE = 1 << 23
 
 
 def open_clip(path: Path) -> tuple[int | None, Iterator[NDArray[Any]]]:
@@ -59,7 +59,7 @@ def _sizes_of_pages(path: Path) -> list[tuple[int, int]]:
 def _pages(path: Path, sizes: list[tuple[int, int]]) -> Iterator[NDArray[Any]]:
     """Several pages at a time: OpenCV walks to the first of them from the start of the file."""
     largest = max(height * width for height, width in sizes)
-    start, n = 0, max(1, min(_PAGES_AT_ONCE, _PIXELS_AT_ONCE // max(largest, 1)))
+    start, n = 0, max(1, _PIXELS_AT_ONCE // max(largest, 1))
     while start < len(sizes):
         n = min(n, len(sizes) - start)
         pages = _decoded(path, start, n)
