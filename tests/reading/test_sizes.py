@@ -213,7 +213,7 @@ def test_a_tiff_of_many_pages_is_walked_a_few_times_only(
     frames = np.arange(600, dtype=np.uint16).view(np.uint8).reshape(600, 1, 2)
     make_tiff(tmp_path / "a.tif", np.repeat(np.repeat(frames, 4, 1), 4, 2))
     walks, walk = [], cv2.imreadmulti
-    monkeypatch.setattr(images, "_PAGES_AT_ONCE", 256)
+    monkeypatch.setattr(images, "_PIXELS_AT_ONCE", 256 * 32)
     monkeypatch.setattr(cv2, "imreadmulti", lambda *a, **k: walks.append(a) or walk(*a, **k))
     clip = sa.read_clip(tmp_path / "a.tif")
     assert np.array_equal(clip[:, 0, ::4], frames[:, 0])
