@@ -16,7 +16,7 @@ def fault_of(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         return "" if error.filename else "an error of the system that names no file"
     said = str(error)
-    if not said.endswith("."):
+    if not said.endswith((".", "?")):
         return "no full stop at its end"
     if "\n" in said:
         return "several lines"
