@@ -2,8 +2,8 @@
 
     python benchmarks/trust/bombs.py [--full] [--write] [--only BOMB]
 
-Every bomb is read whole, frame by frame, and by `sectoraug masks` over a folder with a good clip beside it;
-without `--full` by that only one of each format.
+Every bomb is read frame by frame, whole, into a pool if it is a still, and by `sectoraug masks` over a folder with
+a good clip beside it; without `--full` in the first way, and one of each format in the last.
 """
 
 from __future__ import annotations
@@ -150,11 +150,12 @@ def cases(folder: Path, only: str, full: bool) -> Iterator[tuple[str, Case]]:
         made.parent.mkdir()
         make_it(made)
         yield f"{what}, frame by frame", partial(_case, made, _iterated)
-        yield f"{what}, whole", partial(_case, made, _read)
+        if full:
+            yield f"{what}, whole", partial(_case, made, _read)
         if full or name not in masked:
             masked.add(name)
             yield f"{what}, masks", partial(_case, made, _masked)
-        if name.endswith((".png", ".jpg", ".tif", ".webp", ".bmp", ".npy")):
+        if full and name.endswith((".png", ".jpg", ".tif", ".webp", ".bmp", ".npy")):
             yield f"{what}, into a pool", partial(_case, made, _pooled)
         made.unlink()
     yield from ((name, case) for name, case in (DRAWN | KEPT | PLACES).items() if name.startswith(only))
