@@ -2,8 +2,8 @@
 
     python benchmarks/trust/bombs.py [--full] [--write] [--only BOMB]
 
-Every bomb is read frame by frame, whole, into a pool if it is a still, and by `sectoraug masks` over a folder with
-a good clip beside it; without `--full` in the first way, and one of each format in the last.
+Every bomb is read frame by frame, whole, into a pool if it is a still, and by `sectoraug masks` over a folder
+with a good clip beside it; without `--full` in the first way, and one of each format in the last.
 """
 
 from __future__ import annotations
