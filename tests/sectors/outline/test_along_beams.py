@@ -176,7 +176,7 @@ def test_numpy_and_torch_agree(shape: sa.SectorGeometry, dtype: type) -> None:
         assert theirs.numpy().dtype == dtype
         off = np.abs(ours.astype(float) - theirs.numpy())
         if dtype == np.uint8:  # halves may round either way
-            assert off.max() <= 1 and (off > 0).mean() < 0.02
+            assert off.max() <= 1 and (off > 0).mean() < 0.05
         else:
             assert off.max() < 0.01
 
