@@ -117,7 +117,8 @@ def sector_from_image(
         method: "net" asks the small network that comes with the package (a U-Net) and fits an outline to
             what it sees; where none explains that, `geometry` is None and the quality lower;
             "intensity" fits an outline to brightness and texture.
-        regions, engine: for "net", as of `sector_from_clip`.
+        regions: for "net", as of `sector_from_clip`.
+        engine: for "net", as of `sector_from_clip`.
         candidates: as of `sector_from_clip`.
 
     Raises:
