@@ -73,6 +73,12 @@ def main(
     sys.exit(not all(one.held for one in promises))
 
 
+def fill(page: Path, begin: str, section: str, end: str) -> None:
+    """Write a section into a page, between its marks."""
+    before, rest = page.read_text().split(begin)
+    page.write_text(before + begin + section + end + rest.split(end)[1])
+
+
 def _processor_seconds() -> float:
     """User and system time of this process and of those that it waited for."""
     import resource

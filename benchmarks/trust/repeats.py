@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from promises import fill
+
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reproducibility.md"
 BEGIN, END = "<!-- repeats, by benchmarks/trust/repeats.py -->\n", "<!-- end of repeats -->\n"
 
@@ -98,5 +100,4 @@ def section() -> str:
 
 
 if __name__ == "__main__":
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + section() + END + rest.split(END)[1])
+    fill(PAGE, BEGIN, section(), END)

@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from promises import fill
+
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parents[1] / "docs" / "trust.md"
 BEGIN, END = "<!-- promises, by benchmarks/trust/run.py -->\n", "<!-- end of promises -->\n"
@@ -50,12 +52,6 @@ def section() -> str:
     return "\n" + "\n".join(parts) + "\n"
 
 
-def fill() -> None:
-    """Write the section into the page."""
-    before, rest = PAGE.read_text().split(BEGIN)
-    PAGE.write_text(before + BEGIN + section() + END + rest.split(END)[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--full", action="store_true", help="the sizes that docs/trust.md quotes")
@@ -68,7 +64,7 @@ def main() -> None:
         if subprocess.run([sys.executable, str(HERE / f"{name}.py"), *how]).returncode:
             broken.append(name)
     if options.full or options.page:
-        fill()
+        fill(PAGE, BEGIN, section(), END)
     if broken:
         sys.exit(f"not all promises of {', '.join(broken)} held.")
 
