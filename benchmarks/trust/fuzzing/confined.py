@@ -79,7 +79,9 @@ def run_confined(cases: Sequence[Case], keep_all: bool = False) -> tuple[list[En
             ends.append(End(case, died[0], died[1], "", time.monotonic() - shared[1]))
             first = case + 1
         if log.exists():
-            ends += [End(**json.loads(line)) for line in log.read_text().splitlines()]
+            killed = {end.case for end in ends}  # which may have said before that it ended well
+            logged = (End(**json.loads(line)) for line in log.read_text().splitlines())
+            ends += [end for end in logged if end.case not in killed]
     finally:
         shutil.rmtree(work, ignore_errors=True)
     counts = {"done": shared[2], "refused": shared[3], "peak_bytes": shared[4]}
