@@ -43,7 +43,7 @@ def _n_of_apng(file: BinaryIO) -> int:
 def _is_webp(file: BinaryIO) -> bool:
     file.seek(0)
     start = file.read(21)
-    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and bool(start[20] & 2)
+    return start[:4] == b"RIFF" and start[8:16] == b"WEBPVP8X" and len(start) == 21 and bool(start[20] & 2)
 
 
 def _open_webp(path: Path) -> tuple[int, Iterator[NDArray[Any]]]:

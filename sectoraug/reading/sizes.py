@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 MOST_PIXELS = 1 << 25
 """Of a frame: 33.5 million, as of 8K video; scanners' screens have 2 million or fewer."""
+_PNG = b"\x89PNG\r\n\x1a\n"
 _BYTES_A_PIXEL = 16  # on the whole: doubles, or four channels of floats
 
 
@@ -40,7 +41,7 @@ def check_still(path: Path, file: BinaryIO) -> None:
     file.seek(0)
     start = file.read(32)
     size = None
-    if start[:8] == b"\x89PNG\r\n\x1a\n" and len(start) >= 24:
+    if start[:8] == _PNG and len(start) >= 24:
         size = struct.unpack(">II", start[16:24])
     elif start[:2] == b"BM" and len(start) >= 26:
         size = struct.unpack("<ii", start[18:26])
@@ -53,6 +54,21 @@ def check_still(path: Path, file: BinaryIO) -> None:
             check_size(path, height, width)
     if size is not None:
         check_size(path, abs(size[1]), abs(size[0]))
+    if start[:8] == _PNG:
+        _check_chunks(path, file)
+
+
+def _check_chunks(path: Path, file: BinaryIO) -> None:
+    """Raise OSError for a PNG whose chunk claims more bytes than there are, for which OpenCV makes room."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(8)
+    while len(head := file.read(8)) == 8:
+        if file.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR) > end:
+            raise OSError(
+                f"{path} ends within a chunk; expected a whole PNG: copy it again, or leave it out."
+            )
+        if head[4:] == b"IEND":
+            return
 
 
 def _of_webp(start: bytes) -> tuple[int, int] | None:

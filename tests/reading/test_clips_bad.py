@@ -202,6 +202,7 @@ BAD: dict[str, tuple[Any, type[Exception], str]] = {
     "stills of two sizes": (lambda f: two_sizes(f / "a"), ValueError, "changes from"),
     "truncated JPEG": (lambda f: cut(still(f / "a.jpg", GREY[0]), 0.7), OSError, "could not be decoded"),
     "empty PNG": (lambda f: of_bytes(f / "a.png", b""), OSError, "could not be decoded"),
+    "WEBP cut in its header": (lambda f: of_bytes(f / "a.webp", b"RIFF\xff\0\0\0WEBPVP8X"), OSError, ""),
     "truncated TIFF": (lambda f: cut(make_tiff(f / "a.tif", GREY), 0.7), OSError, ""),
     "unknown suffix": (lambda f: of_bytes(f / "a.txt", b"text"), ValueError, "no clip that can be read"),
     "nothing": (lambda f: f / "a.mp4", FileNotFoundError, ""),

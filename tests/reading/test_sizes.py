@@ -230,3 +230,21 @@ def test_pages_before_a_damaged_one_are_kept(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(cv2, "imreadmulti", damaged)
     with pytest.warns(UserWarning, match="3 whole frames where its header says 5"):
         assert np.array_equal(sa.read_clip(tmp_path / "a.tif", miscounted="keep"), GREY[:3])
+
+
+@pytest.mark.parametrize("chunk", [b"IHDR", b"IDAT", b"IEND"])
+def test_a_png_whose_chunk_claims_more_than_the_file_holds_is_refused(chunk: bytes, tmp_path: Path) -> None:
+    still(tmp_path / "a.png", GREY[0])
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    at = data.index(chunk)
+    data[at - 4] = 0x7F  # two gigabytes
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(OSError, match=r"a\.png ends within a chunk; expected a whole PNG: .*\.$"):
+        sa.read_clip(tmp_path / "a.png")
+
+
+def test_a_png_may_go_on_behind_its_end(tmp_path: Path) -> None:
+    still(tmp_path / "a.png", GREY[0])
+    with open(tmp_path / "a.png", "ab") as file:
+        file.write(b"\x7f\xff\xff\xffTAIL")
+    assert np.array_equal(sa.read_clip(tmp_path / "a.png")[0], GREY[0])

@@ -92,8 +92,8 @@ def read_entries(folder: Path) -> list[Entry]:
         raise FileNotFoundError(
             f"{folder} holds no {NAME}; expected a folder that `sectoraug masks` has written."
         )
-    with open(path, encoding="utf-8") as lines:
-        return [_parsed(line, n, path) for n, line in enumerate(lines, 1) if line.endswith("\n")]
+    with open(path, "rb") as lines:
+        return [_parsed(line, n, path) for n, line in enumerate(lines, 1) if line.endswith(b"\n")]
 
 
 def latest_by_clip(folder: Path) -> dict[str, list[Entry]]:
@@ -110,9 +110,9 @@ def _latest(entries: Iterable[Entry], clip: Callable[[Entry], str]) -> dict[str,
     return found
 
 
-def _parsed(line: str, number: int, path: Path) -> Entry:
+def _parsed(line: bytes, number: int, path: Path) -> Entry:
     try:
-        return _checked(Entry(**json.loads(line)))
+        return _checked(Entry(**json.loads(line.decode())))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"line {number} of {path} is no entry; expected one JSON object a line: the file is damaged, "

@@ -61,6 +61,12 @@ def test_a_damaged_entry_is_named(line: str, tmp_path: Path) -> None:
         read_entries(tmp_path)
 
 
+def test_an_entry_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_bytes(json.dumps(ENTRY).encode() + b'\n{"\x80": 1}\n')
+    with pytest.raises(ValueError, match=r"line 2 of .* is no entry"):
+        read_entries(tmp_path)
+
+
 @pytest.mark.parametrize(
     "line", [json.dumps(DECISION | each) for each in ({"clip": []}, {"mask": 3}, {"verdict": "no"})] + [DEEP]
 )
