@@ -150,17 +150,13 @@ def sector_or_none(
     highest = cv2.norm(value, cv2.NORM_INF) if value.size else 0
     if highest == 0:
         return None
-    if highest != 1 and not _is_0_or_255(value):
+    # As signed bytes 255 is -1, so one pass tells; comparing makes an array.
+    if highest != 1 and cv2.minMaxLoc(value.view(np.int8))[:2] not in ((-1, 0), (-1, -1)):
         raise ValueError(
             f"{name} is {describe(value)} with values other than 0/1 or 0/255; expected a binary "
             f"sector: resize and rotate it with nearest-neighbour interpolation, or use {name} > 127."
         )
     return value if value.flags.c_contiguous else np.ascontiguousarray(value)
-
-
-def _is_0_or_255(value: NDArray[np.uint8]) -> bool:
-    # As signed bytes 255 is -1, so one pass tells; comparing makes an array.
-    return cv2.minMaxLoc(value.view(np.int8))[:2] in ((-1, 0), (-1, -1))
 
 
 def alike(value: Any, reference: NDArray[Any], name: str, what: str = "the image") -> None:
@@ -201,6 +197,20 @@ def choice(value: Any, options: tuple[str, ...], name: str) -> str:
     if not isinstance(value, str) or value not in options:
         raise ValueError(f"{name} is {shown(value)}; expected one of {', '.join(map(repr, options))}.")
     return str(value)
+
+
+def flag(value: Any, name: str) -> bool:
+    """Return `value` as bool if it is True or False, also as NumPy's or as 1 or 0."""
+    if isinstance(value, (int, np.bool_)) and value in (0, 1):
+        return bool(value)
+    raise TypeError(f"{name} is {shown(value)}; expected True or False.")
+
+
+def key(value: Any, name: str) -> str:
+    """Return `value` if it is a text, as the keys of samples are."""
+    if isinstance(value, str):
+        return value
+    raise TypeError(f'{name} is {shown(value)}; expected the name of an entry, such as "mask".')
 
 
 def number(value: Any, low: float, high: float, name: str) -> float:

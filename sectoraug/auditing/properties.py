@@ -82,6 +82,9 @@ def properties_of(image: Plane, inside: NDArray[np.bool_], grey: Plane, edges: P
 
 def same_length(images: Sequence[Any], sectors: Sequence[Any]) -> int:
     """The number of images, one or more, if there are as many sectors."""
+    for name, given in (("images", images), ("sectors", sectors)):
+        if not hasattr(given, "__len__") or getattr(given, "shape", None) == ():
+            raise TypeError(f"{name} is {checks.describe(given)}; expected an array, a list, or its like.")
     if len(images) != len(sectors) or not len(images):
         raise ValueError(
             f"there are {len(images)} images and {len(sectors)} sectors; expected one or more, and one "

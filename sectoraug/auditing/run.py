@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug import checks
 from sectoraug.auditing.asked import attribute, check_groups, groups_of, named, splits_of
 from sectoraug.auditing.attributes import attributes_of
 from sectoraug.auditing.looks import SIDE, Looks, look_at
@@ -99,6 +100,7 @@ def audit(
         (True, False)
     """
     _needs_sklearn()
+    n_permutations, seed = checks.whole(n_permutations, 1, 10**6, "n_permutations"), checks.seed(seed)
     n = same_length(images, sectors)
     label_names, which = named(labels, n, "labels")
     group_names, group_of = groups_of(groups, n)

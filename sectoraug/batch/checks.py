@@ -195,6 +195,8 @@ def _same_device(value: Tensor, of: Tensor, name: str) -> None:
 def one_a_clip(sectors: Tensor, validate: bool) -> Tensor:
     """(B, H, W) of the sectors (B, T, H, W), (B, T, 1, H, W) or (B, 1, T, H, W) beside a clip."""
     planes = sectors.flatten(1, -3)
+    if not planes.shape[1]:
+        raise ValueError(f"sectors is {describe(sectors)}; expected one sector a clip, (B, H, W).")
     if validate and not torch.compiler.is_compiling() and not bool((planes == planes[:, :1]).all()):
         raise ValueError(
             f"sectors of shape {tuple(sectors.shape)} differ between frames; expected one sector a clip: use "

@@ -116,7 +116,8 @@ def features_at(
             f"images is {checks.describe(images)}; expected a float tensor (B, C, H, W) or (B, C, T, H, W): "
             "prepare it as for the model."
         )
-    if not isinstance(points, (Sequence, np.ndarray, Tensor)) or isinstance(points, (str, bytes)):
+    is_row = isinstance(points, (Sequence, np.ndarray, Tensor)) and getattr(points, "shape", None) != ()
+    if not is_row or isinstance(points, (str, bytes)):
         raise TypeError(f"points is {checks.describe(points)}; expected (k, 2) for each image, in a list.")
     places = [_points(given, images.shape[-2:]) for given in points]
     if len(places) != len(images):

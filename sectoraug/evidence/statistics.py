@@ -87,6 +87,7 @@ def compare_runs(
             'give {"base": [...], "refined": [...]}.'
         )
     checks.number(confidence, 0, 1, "confidence")
+    paired, equal_variances = checks.flag(paired, "paired"), checks.flag(equal_variances, "equal_variances")
     scores = {str(name): _scores(values, str(name)) for name, values in runs.items()}
     lengths = {len(values) for values in scores.values()}
     if paired and len(lengths) > 1:

@@ -63,7 +63,7 @@ class BackMix(BackgroundTransform):
         if isinstance(pool, str):
             pool = pool_named(pool)
         self.pool = checked_pool(pool)
-        self.match_sector = bool(match_sector)
+        self.match_sector = checks.flag(match_sector, "match_sector")
         self.resize = checks.choice(resize, RESIZE, "resize")
         super().__init__(p, sector_key, missing)
 

@@ -32,7 +32,7 @@ class HostedTransform(A.ImageOnlyTransform):  # type: ignore[misc]
     """
 
     def __init__(self, p: float, sector_key: str) -> None:
-        self.sector_key = sector_key
+        self.sector_key = checks.key(sector_key, "sector_key")
         self._draws = Draws()
         self._siblings_checked = sector_key in _MASK_KEYS
         super().__init__(p=checks.number(p, 0, 1, "p"))

@@ -76,14 +76,14 @@ class BackMixd(RandomizableTransform, MapTransform):
         MapTransform.__init__(self, keys, allow_missing_keys)
         RandomizableTransform.__init__(self, checks.number(prob, 0, 1, "prob"))
         self.pool = checked_pool(pool)
-        if sector_key in self.keys:
+        if checks.key(sector_key, "sector_key") in self.keys:
             raise ValueError(
                 f"keys hold the sector's own, {sector_key!r}; expected images alone: the swap reads the "
                 "sector, so leave it out of keys."
             )
         self.sector_key = sector_key
         self.missing = checks.choice(missing, ("raise", "skip"), "missing")
-        self.match_sector = bool(match_sector)
+        self.match_sector = checks.flag(match_sector, "match_sector")
         self.resize = checks.choice(resize, RESIZE, "resize")
         self.mixed_key = mixed_key
         self._draws = Draws()
@@ -133,7 +133,7 @@ class BackMixd(RandomizableTransform, MapTransform):
 
 def _as_tensor(value: Any, key: Hashable) -> torch.Tensor:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
-        return torch.as_tensor(np.ascontiguousarray(value))  # flips by NumPy have strides that torch refuses
+        return torch.from_numpy(np.array(value, order="C"))  # flips have strides that torch refuses
     if isinstance(value, torch.Tensor):
         return value
     raise TypeError(

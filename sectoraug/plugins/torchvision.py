@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_unflatten
 
 from sectoraug import checks
+from sectoraug.batch import checks as batch_checks
 from sectoraug.batch import swap_background_batch
 from sectoraug.draws import Draws
 from sectoraug.plugins.drawn import Drawn
@@ -87,9 +88,9 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         super().__init__()
         self.pool = checked_pool(pool)
         self.p = checks.number(p, 0, 1, "p")
-        self.sector_key = sector_key
+        self.sector_key = sector_key if sector_key is None else checks.key(sector_key, "sector_key")
         self.missing = checks.choice(missing, ("raise", "skip"), "missing")
-        self.match_sector = bool(match_sector)
+        self.match_sector = checks.flag(match_sector, "match_sector")
         self.resize = checks.choice(resize, RESIZE, "resize")
         self._draws = Draws()
 
@@ -128,7 +129,7 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         if visible is None or (is_mask and not self.match_sector):
             return inpt
         if is_mask:
-            plane = torch.from_numpy(visible != 0).view(inpt.shape[-2:])
+            plane = torch.from_numpy(visible != 0).to(inpt.device, inpt.dtype).view(inpt.shape)
             return tv_tensors.wrap(inpt.as_subclass(Tensor) * plane, like=inpt)
         return self._swapped(inpt, visible, params["drawn"].donor)
 
@@ -166,7 +167,8 @@ class BackMix(v2.Transform):  # type: ignore[misc]
                 "none: wrap them, as default_collate strips their type."
             )
         n = len(images)
-        sectors = given.as_subclass(Tensor)
+        batch_checks.images(images)
+        sectors = batch_checks.sectors(given.as_subclass(Tensor), images, "the sectors' mask")
         seen = (sectors != 0).flatten(1).any(1)
         if self.missing == "raise" and sectors.device.type == "cpu" and not bool(seen.all()):
             raise ValueError(

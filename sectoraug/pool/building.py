@@ -132,6 +132,7 @@ class Building:
         folder: Path | None,
         progress: bool,
     ) -> Self:
+        skip_invalid = checks.flag(skip_invalid, "skip_invalid")
         writer = MemoryWriter(n) if folder is None else FolderWriter(folder)
         skipped = write_donors(writer, streams, n, size, resize, skip_invalid, progress)
         return cls._from_writer(writer, skipped)

@@ -122,6 +122,12 @@ BAD = {
     "a sector of zeros": (lambda d: {"sectors": d.sectors & False}, r"sectors\[0\] is missing"),
     "a sector of another size": (lambda d: {"sectors": d.sectors[:, :32]}, "same height and width"),
     "levels over 1": (lambda d: {"images": d.images.astype(np.float32)}, "undo its normalisation"),
+    "one number for all sectors": (lambda d: {"sectors": np.array(3)}, "expected an array, a list"),
+    "permutations in a list": (
+        lambda d: {"n_permutations": []},
+        "n_permutations is a list; expected a number",
+    ),
+    "no permutations": (lambda d: {"n_permutations": 0}, "n_permutations is 0; expected a number in"),
     "clips": (lambda d: {"images": np.stack([d.images] * 2, 1)}, r"images\[0\]"),
 }
 

@@ -175,6 +175,8 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception]]] = [
     ),
     ("probability out of range", lambda: sa.BackMix(POOL, p=1.5), ValueError),
     ("unknown option", lambda: sa.BackMix(POOL, missing="ignore"), ValueError),
+    ("switch that is neither on nor off", lambda: sa.BackMix(POOL, match_sector=SECTOR), TypeError),
+    ("name of an entry that is no text", lambda: sa.BackMix(POOL, sector_key=["mask"]), TypeError),
     ("batch: NumPy images", lambda: swap_batch(IMAGES.numpy()), TypeError),
     ("batch: images of another dtype", lambda: swap_batch(IMAGES.long()), TypeError),
     ("batch: no channel axis", lambda: swap_batch(IMAGES[:, 0]), ValueError),

@@ -77,6 +77,7 @@ def test_features_at_cells_centres_are_the_cells_and_between_them_their_mean() -
         (lambda f, s: sa.energy_landmarks(f, s, n=0), "n is 0"),
         (lambda f, s: at(f, [[[0, 99]]]), "points lie outside"),
         (lambda f, s: at(f, [[[0, 0]]] * 2), "points for 2 images and 1 images"),
+        (lambda f, s: at(f, np.array(3.0)), r"expected \(k, 2\)"),
         (lambda f, s: at(f, [[0, 0]]), r"expected \(k, 2\)"),
         (lambda f, s: at(f, [[[0, 0]]], "2"), "ran 1 times and returns"),
         (lambda f, s: at(f, [[[0, 0]]], "layer9"), "which the model does not have"),

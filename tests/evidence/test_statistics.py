@@ -174,6 +174,10 @@ def test_the_bootstrap_covers_the_truth_where_images_of_a_patient_are_alike() ->
             lambda: sa.compare_runs({"a": [1, 2], "b": [1, 2, 3]}, paired=True),
             "paired models have 2 to 3 runs; expected as many each",
         ),
+        (
+            lambda: sa.compare_runs({"a": [1, 2], "b": [1, 2]}, paired=np.ones(2)),
+            r"paired is a float64 array of shape \(2,\); expected True or False",
+        ),
         (lambda: sa.clustered_bootstrap([1, 2, 3], [1, 2]), "one cluster a value"),
         (lambda: sa.clustered_bootstrap([1, 2, 3], [1, 1, 1]), "all values are of one cluster"),
     ],

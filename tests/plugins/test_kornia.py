@@ -187,6 +187,12 @@ def test_clips_share_one_sector_and_one_donor(batch: tuple[torch.Tensor, torch.T
     assert donors[0] == donors[1] == donors[2]
 
 
+def test_a_sector_for_each_of_no_frames_is_refused(batch: tuple[torch.Tensor, torch.Tensor]) -> None:
+    images, sectors = batch
+    with pytest.raises(ValueError, match="expected one sector a clip"):
+        sa.RandomBackMix()(images[:, :, None], sectors[:, None, None][:, :0])
+
+
 @pytest.mark.parametrize("channel", [False, True])
 def test_video_containers(batch: tuple[torch.Tensor, torch.Tensor], channel: bool) -> None:
     if not channel and kornia.__version__.startswith("0.8."):

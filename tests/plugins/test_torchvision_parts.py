@@ -102,3 +102,22 @@ def test_where_the_coin_says_no_nothing_is_swapped() -> None:
     params = op.make_params([image, sector])
     assert params["mixed"] is False
     assert op.transform(image, params) is image
+
+
+@pytest.mark.parametrize("of", [lambda m: m[:, :5], lambda m: m[0], lambda m: m[:1], lambda m: m.long()])
+def test_a_batch_with_sectors_that_do_not_fit_is_refused_before_anything_is_drawn(of: Any) -> None:
+    image, sectors = parts("batch")
+    with pytest.raises((ValueError, TypeError), match=r"^the sectors' mask is an? .*; expected .*\.$"):
+        BackMix(sa.BackgroundPool.from_arrays(RGB, SECTORS)).make_params(
+            [image, tv_tensors.Mask(of(sectors))]
+        )
+
+
+@pytest.mark.parametrize("shape", [(1, 48, 64), (48, 64, 1)])
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint16, torch.float32])
+def test_a_mask_keeps_its_shape_and_dtype(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    op = BackMix(sa.BackgroundPool.from_arrays(RGB[1:2], SECTORS[1:2]), match_sector=True)
+    image, sector = parts("image")
+    _, left = op(image, tv_tensors.Mask(sector.reshape(shape).to(dtype)))
+    assert left.dtype == dtype
+    assert torch.equal(left.to(torch.bool), op(image, sector)[1].reshape(shape))
