@@ -38,6 +38,11 @@ def check_swapped(new: Any, image: np.ndarray, inside: np.ndarray, mixed: bool =
         raise Broken(f"{which} is seen outside the sector")
 
 
+def _array(value: torch.Tensor) -> np.ndarray:
+    """NumPy knows no bfloat16, which float32 holds exactly."""
+    return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+
+
 @cache
 def a_pool(dtype: Any, channels: int, place: int) -> sa.BackgroundPool:
     rng = np.random.default_rng([channels, place, dtype == np.uint8])
@@ -158,7 +163,7 @@ def batch(rng: Rng) -> str:
         if images.dtype not in (torch.uint8, torch.float32) or rest[0] is not donors or rest[1] is not theirs:
             return  # a donor that moved without its sector is seen
         for new, image, plane, mixed in zip(out[0], images, sectors, out[1].tolist(), strict=True):
-            check_swapped(new.numpy(), image.numpy(), plane.reshape(image.shape[-2:]).numpy() != 0, mixed)
+            check_swapped(_array(new), _array(image), _array(plane).reshape(image.shape[-2:]) != 0, mixed)
 
     if rng.random() < 0.5:
         return call(
@@ -194,7 +199,7 @@ def kornia_pool(rng: Rng) -> str:
         if images.ndim != out[0].ndim or len(images) != len(sectors):
             return  # one image without the batch's axis comes back with it
         for new, image, plane, mixed in zip(out[0], images, sectors, out[1].tolist(), strict=True):
-            check_swapped(new.numpy(), image.numpy(), plane.reshape(image.shape[-2:]).numpy() != 0, mixed)
+            check_swapped(_array(new), _array(image), _array(plane).reshape(image.shape[-2:]) != 0, mixed)
 
     return call(rng, run, images, inside, check=check)
 
@@ -219,8 +224,8 @@ def torchvision(rng: Rng) -> str:
     def check(out: Any, image: Any, sectors: Any) -> None:
         if not isinstance(image, torch.Tensor) or image.ndim != 3:
             return  # tv_tensors make an image of it, of another shape
-        plane = out["sector"].reshape(image.shape[-2:]).numpy() != 0
-        check_swapped(out["image"].numpy(), image.numpy(), plane, bool(out["backmixed"]))
+        plane = _array(out["sector"]).reshape(image.shape[-2:]) != 0
+        check_swapped(_array(out["image"]), _array(image), plane, bool(out["backmixed"]))
 
     return call(rng, run, image, torch.from_numpy(sector(rng, shape[:2], 1)), check=check, p=0.2)
 
