@@ -151,7 +151,8 @@ def _child(
                 if keep_all or not end.is_well:
                     file.write(json.dumps(end.__dict__) + "\n")
                     file.flush()
-                peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+                used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+                peak = 1024 * max(one.ru_maxrss for one in used)
                 shared[4] = max(shared[4], peak)
                 if peak > MOST_BYTES:
                     os._exit(_OUT_OF_MEMORY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from unittest import mock
 from fuzzing.confined import Broken
 
 
-def _engine(workers: int, timeout_s: float = 3600.0) -> Any:
+def _engine(workers: int, timeout_s: float) -> Any:
     from sectoraug.workbench.run.engines import attempt
 
     def run(job: Any, sources: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
@@ -26,8 +27,14 @@ def command(*words: object) -> tuple[int, str]:
     from typer.testing import CliRunner
 
     from sectoraug.workbench.cli import app
+    from sectoraug.workbench.run import engines
 
-    with mock.patch("sectoraug.workbench.run.engines.with_processes", _engine):
+    if "--timeout" in words:  # a worker that may be ended is forked: a new one imports everything again
+        fork = multiprocessing.get_context("fork")
+        patched = mock.patch.object(engines.multiprocessing, "get_context", return_value=fork)
+    else:
+        patched = mock.patch.object(engines, "with_processes", _engine)
+    with patched:
         done = CliRunner().invoke(app, [*map(str, words)])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
@@ -35,7 +42,7 @@ def command(*words: object) -> tuple[int, str]:
 
 
 def masks(
-    inputs: list[Path], out: Path, good: str = "", timeout_s: float = 0, words: tuple[object, ...] = ()
+    inputs: list[Path], out: Path, good: str = "", words: tuple[object, ...] = ()
 ) -> str:
     """`masks`: every error in the manifest is a sentence, and the good clip, if any, has its mask."""
     from sentences import fault_of

@@ -84,6 +84,19 @@ def valid_files() -> dict[str, bytes]:
     return found
 
 
+@cache
+def _masks() -> dict[str, bytes]:
+    """A sector of 24 x 32 pixels in each format of a mask, by the name of its file."""
+    from clip_files import save, still
+
+    sector = np.zeros((24, 32), np.uint8)
+    sector[4:20, 8:24] = 255
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in ("png", "bmp", "tif", "npy"):
+            (save if ending == "npy" else still)(Path(folder, f"mask.{ending}"), sector)
+        return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
+
+
 def mutated(rng: Rng, data: bytes, other: bytes) -> bytes:
     """One to a few changes, most of them near the start, where headers are."""
     found = bytearray(data)
@@ -140,14 +153,18 @@ def read(name: str, rng: Rng, folder: Path) -> str:
 
 
 def into_pool(rng: Rng, folder: Path) -> str:
-    """Changed stills and masks into a pool from files."""
-    files = valid_files()
-    stills = [name for name in files if name.startswith(("still", "colour.p", "clip.npy"))]
-    image, mask = (stills[int(rng.integers(len(stills)))] for _ in range(2))
-    for name, new in ((image, "a"), (mask, "b")):
-        data = files[name] if rng.random() < 0.3 else mutated(rng, files[name], files[stills[0]])
-        (folder / f"{new}.{name}").write_bytes(data)
-    sa.BackgroundPool.from_files([folder / f"a.{image}"], [folder / f"b.{mask}"], size=(8, 8), progress=False)
+    """A still and its mask, changed, into a pool from files."""
+    files, masks = valid_files(), _masks()
+    stills = [name for name in files if name.startswith(("still", "colour.p"))]
+    image, mask = (names[int(rng.integers(len(names)))] for names in (stills, list(masks)))
+    for name, data in ((f"a.{image}", files[image]), (f"b.{mask}", masks[mask])):
+        (folder / name).write_bytes(data if rng.random() < 0.5 else mutated(rng, data, files[stills[0]]))
+    pool = sa.BackgroundPool.from_files(
+        [folder / f"a.{image}"], [folder / f"b.{mask}"], size=(24, 32), resize="raise", progress=False
+    )
+    background, sector = pool[0]
+    if background[sector].any():
+        raise Broken("a donor that is not black in its sector")
     return "done"
 
 
