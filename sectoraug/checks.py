@@ -31,12 +31,12 @@ def describe(value: object) -> str:
     if value is None:
         return "None"
     if isinstance(value, np.ndarray):
-        return f"{'an' if value.dtype.kind == 'i' else 'a'} {value.dtype} array of shape {value.shape}"
-    kind = type(value)
-    module = kind.__module__.split(".")[0]
-    name = kind.__name__ if module == "builtins" else f"{module}.{kind.__name__}"
+        return f"{'an' if value.dtype.kind in 'iO' else 'a'} {value.dtype} array of shape {value.shape}"
+    module, name = type(value).__module__.split(".")[0], type(value).__name__
+    name = name if module == "builtins" else f"{module}.{name}"
     shape = getattr(value, "shape", None)
-    return f"a {name}" if shape is None else f"a {name} of shape {tuple(shape)}"
+    named = f"{'an' if name[0] in 'aeio' else 'a'} {name}"
+    return named if shape is None else f"{named} of shape {tuple(shape)}"
 
 
 def shown(value: object) -> str:

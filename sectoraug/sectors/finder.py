@@ -82,7 +82,8 @@ def sector_from_clip(
     checks.choice(method, METHODS, "method")
     checks.choice(parts, PARTS, "parts")
     checks.choice(engine, ENGINES, "engine")
-    _check_candidates(candidates)
+    _check_known(regions, candidates)
+    level, opening_px = checks.number(level, 0, 255, "level"), checks.whole(opening_px, 1, 255, "opening_px")
     if method != "fan":
         return by_recipe(clip_statistics(frames), method, level=level, opening_px=opening_px)
     return sector_of_group(chosen(groups_of_clip(frames), parts), regions, candidates, engine)
@@ -135,7 +136,7 @@ def sector_from_image(
     checks.choice(method, IMAGE_METHODS, "method")
     checks.choice(engine, ENGINES, "engine")
     checks.picture(frame, "frame")
-    _check_candidates(candidates)
+    _check_known(regions, candidates)
     if method == "intensity":
         return _decide(clip_statistics([frame]), candidates=candidates)
     clip = clip_statistics([frame])
@@ -153,13 +154,17 @@ def with_figures(found: SectorEstimate, clip: ClipStatistics, engine: str = "tor
     return replace(found, **figures(found.sector, looked_at(small, (), engine), *moving)._asdict())
 
 
-def _check_candidates(candidates: Sequence[Any]) -> None:
-    for number, one in enumerate(candidates):
-        if not isinstance(one, SectorGeometry):
-            raise TypeError(
-                f"candidates[{number}] is {checks.describe(one)}; expected a SectorGeometry at the frames' "
-                "size: use fit_outline for a mask."
-            )
+def _check_known(regions: Any, candidates: Any) -> None:
+    """Raise TypeError unless what is known beforehand are rows of what they should be."""
+    for name, row, kind, hint in (
+        ("regions", regions, Region, "expected a Region: use read_regions"),
+        ("candidates", candidates, SectorGeometry, "expected a SectorGeometry: use fit_outline for a mask"),
+    ):
+        if not isinstance(row, Sequence):
+            raise TypeError(f"{name} is {checks.describe(row)}; expected a list or tuple.")
+        for number, one in enumerate(row):
+            if not isinstance(one, kind):
+                raise TypeError(f"{name}[{number}] is {checks.describe(one)}; {hint}.")
 
 
 def _decide(

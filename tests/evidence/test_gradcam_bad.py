@@ -31,7 +31,7 @@ class Odd(nn.Module):
         ("zzzz", ValueError, r"a name like 'stem', 'norm', 'block'"),
         ("", ValueError, "layer is ''"),
         (nn.ReLU(), ValueError, r"layer is a torch.ReLU that the model does not contain"),
-        (3, TypeError, "layer is a int; expected a module or its dotted name"),
+        (3, TypeError, "layer is an int; expected a module or its dotted name"),
         ("unused", ValueError, "'unused' did not run in the forward pass"),
         ("head", ValueError, r"'head' returns a torch.Tensor of shape \(6, 4\); expected a \(B, C, h, w\)"),
     ],

@@ -189,7 +189,7 @@ def test_views_look_different_inside_the_sector() -> None:
         ({"view": "A3C"}, ValueError, "view is 'A3C'; expected one of 'PLAX', 'PSAX'"),
         ({"frames": 0}, ValueError, r"frames is 0; expected a number in \[1, 4096\]"),
         ({"frames": 2.5}, ValueError, "frames is 2.5; expected a whole number"),
-        ({"size": 112}, TypeError, r"size is a int; expected \(height, width\) in pixels"),
+        ({"size": 112}, TypeError, r"size is an int; expected \(height, width\) in pixels"),
         ({"size": (112, 8)}, ValueError, "width is 8; expected a number in"),
         ({"seed": -1}, ValueError, "seed is -1"),
         ({"seed": 2**32}, ValueError, "seed is 4294967296"),

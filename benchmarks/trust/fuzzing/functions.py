@@ -221,7 +221,7 @@ def sectors_found(rng: Rng) -> str:
     return _pick(
         rng,
         lambda rng: call(rng, sa.sector_from_clip, clip.frames, method=method, level=0.5, check=check),
-        lambda rng: call(rng, sa.sector_from_image, clip.frames[0], check=check),
+        lambda rng: call(rng, sa.sector_from_image, clip.frames[0], regions=(), candidates=(), check=check),
         lambda rng: call(rng, sa.fit_outline, sector(rng, (40, 48))),
         lambda rng: call(rng, sa.fit_outline, clip.sector),
     )

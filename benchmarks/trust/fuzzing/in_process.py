@@ -41,9 +41,7 @@ def command(*words: object) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def masks(
-    inputs: list[Path], out: Path, good: str = "", words: tuple[object, ...] = ()
-) -> str:
+def masks(inputs: list[Path], out: Path, good: str = "", words: tuple[object, ...] = ()) -> str:
     """`masks`: every error in the manifest is a sentence, and the good clip, if any, has its mask."""
     from sentences import fault_of
 

@@ -26,8 +26,8 @@ class ClipStatistics:
     brightest: NDArray[np.uint8]
     """(H, W): highest grey level."""
     samples: tuple[tuple[NDArray[np.uint8], NDArray[np.uint8]], ...]
-    """At most 8 frames spread over the clip, each as it came and behind the grey one before it (for the
-    first frame: itself)."""
+    """At most 8 frames spread over the clip, each (H, W) or (H, W, 3), behind the grey one before it (for
+    the first frame: itself)."""
 
     def upside_down(self) -> ClipStatistics:
         """The same, flipped top to bottom."""

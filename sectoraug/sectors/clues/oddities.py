@@ -65,7 +65,7 @@ def neighbour_likeness(
 
     `change`: of what changes from a frame to the next, which leaves out all that stands still.
     """
-    greys = [to_grey(_plane(frame)).astype(np.float32) for _, frame in clip.samples]
+    greys = [to_grey(frame).astype(np.float32) for _, frame in clip.samples]
     plane = greys[-1]
     if change and clip.frames > 1:
         pairs = zip(greys, clip.samples, strict=True)
@@ -140,7 +140,7 @@ def _scrolls_or_sweeps(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     scrolled, changing = [], []
     for before, frame in clip.samples[1:]:
         old = before[crop].astype(np.int16)
-        new = to_grey(_plane(frame))[crop].astype(np.int16)
+        new = to_grey(frame)[crop].astype(np.int16)
         apart = np.abs(new - old)
         columns_changing = (apart > 8).mean(0) > 0.02
         if not columns_changing.any():
@@ -190,7 +190,3 @@ def doppler(clip: ClipStatistics, inside: NDArray[np.bool_]) -> bool:
     coloured = cv2.subtract(strongest, cv2.min(cv2.min(red, green), blue)) > _COLOURED
     n_coloured, n_bright = int(coloured[inside].sum()), int((strongest > _COLOURED)[inside].sum())
     return n_coloured > 0.005 * inside.sum() and n_coloured < 0.9 * n_bright
-
-
-def _plane(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame

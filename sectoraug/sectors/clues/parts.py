@@ -98,16 +98,17 @@ def clip_parts(frames: Iterable[Any], *, most: int = _MOST_PARTS) -> list[Part]:
     Raises:
         TypeError, ValueError: a frame is no uint8 image, or not as large as the first; no frames.
     """
-    if isinstance(frames, np.ndarray) and frames.ndim < 3:
-        raise ValueError(
+    if not isinstance(frames, Iterable) or (isinstance(frames, np.ndarray) and frames.ndim < 3):
+        kind = ValueError if isinstance(frames, np.ndarray) else TypeError
+        raise kind(
             f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
             "use sector_from_image for a still."
         )
     parts: list[Part] = []
     seen: list[NDArray[np.float32]] = []  # the last coarse picture of each part
     at = 0
-    for number, frame in enumerate(frames):
-        grey = _grey(frame)
+    for number, frame in enumerate(map(_picture, frames)):
+        grey = np.ascontiguousarray(to_grey(frame))  # OpenCV writes into nothing else
         if parts and grey.shape != parts[0].brightest.shape:
             height, width = parts[0].brightest.shape
             raise ValueError(
@@ -171,12 +172,12 @@ def _likeness(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     return float((one * other).sum())
 
 
-def _grey(frame: Any) -> Grey:
+def _picture(frame: Any) -> NDArray[np.uint8]:
+    """The frame, checked, (H, W) or (H, W, 3)."""
     checks.picture(frame, "frame")
     if frame.dtype != np.uint8:
         raise TypeError(
             f"frame is {checks.describe(frame)}; expected uint8: scale it to 0..255 and use "
             "frame.astype(np.uint8)."
         )
-    # Contiguous, as OpenCV writes into nothing else.
-    return np.ascontiguousarray(to_grey(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame))
+    return np.asarray(frame[..., 0] if frame.ndim == 3 and frame.shape[2] == 1 else frame)
