@@ -223,4 +223,11 @@ def _only_image(leaves: list[Any]) -> Any:
             f"the sample has {len(found)} images; expected one tv_tensors.Image or Video, or PIL image: wrap "
             "it, and its sector as tv_tensors.Mask, or call the transform for each."
         )
-    return found[0]
+    image = found[0]
+    n_axes = (4,) if isinstance(image, tv_tensors.Video) else (3, 4)
+    if not isinstance(image, PILImage) and image.ndim not in n_axes:
+        raise ValueError(
+            f"the image is {checks.describe(image)}; expected an Image (C, H, W) or (B, C, H, W), or a Video "
+            "(T, C, H, W): transform clips before they are collated."
+        )
+    return image

@@ -104,6 +104,13 @@ def test_where_the_coin_says_no_nothing_is_swapped() -> None:
     assert op.transform(image, params) is image
 
 
+@pytest.mark.parametrize("kind", [tv_tensors.Image, tv_tensors.Video])
+def test_batches_of_clips_are_refused(kind: Any) -> None:
+    image, _ = parts("batch")
+    with pytest.raises(ValueError, match=r"expected an Image \(C, H, W\) or .*, or a Video .*\.$"):
+        BackMix(sa.BackgroundPool.from_arrays(RGB, SECTORS))(kind(image[None]), mask(0))
+
+
 @pytest.mark.parametrize("of", [lambda m: m[:, :5], lambda m: m[0], lambda m: m[:1], lambda m: m.long()])
 def test_a_batch_with_sectors_that_do_not_fit_is_refused_before_anything_is_drawn(of: Any) -> None:
     image, sectors = parts("batch")
