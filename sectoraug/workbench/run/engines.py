@@ -42,6 +42,7 @@ def with_processes(workers: int, timeout_s: float = TIMEOUT_S) -> Engine:
     Stopped early, it ends them at once: what a clip under way has written is cleared.
     """
     spawn = multiprocessing.get_context("spawn")
+    _must_have_locks()
 
     def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, list[Entry] | None]]:
         waiting = deque(sources)
@@ -109,6 +110,8 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
         from distributed.comm.core import CommClosedError
     except ImportError as error:
         raise ImportError('the Dask engine needs distributed: pip install "sectoraug[dask]".') from error
+    if scheduler is None:
+        _must_have_locks()
 
     def run(job: Job, sources: Iterable[Source]) -> Iterator[tuple[Source, list[Entry] | None]]:
         with ExitStack() as stack:
@@ -149,6 +152,17 @@ def with_dask(workers: int, scheduler: str | None = None, timeout_s: float = TIM
                     ) from None
 
     return run
+
+
+def _must_have_locks() -> None:
+    """Raise OSError where processes cannot have a lock in common: on Linux it is a file in /dev/shm."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except (OSError, ImportError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise OSError(
+            f"workers cannot share a lock here ({why}); expected, on Linux, a /dev/shm that this user can write to: mount one, such as by docker run --tmpfs /dev/shm."
+        ) from error
 
 
 def attempt(job: Job, source: Source, timeout_s: float = TIMEOUT_S) -> list[Entry]:
