@@ -92,7 +92,7 @@ CLIPS: dict[str, tuple[str, Make]] = {
     "DICOM of 100 GB": ("a.dcm", partial(make.dicom, Rows=5_000, Columns=5_000, NumberOfFrames=4_000)),
     "DICOM of 65,535 x 65,535": ("a.dcm", partial(make.dicom, Rows=65_535, Columns=65_535)),
     "DICOM of 10^12 frames": ("a.dcm", partial(make.dicom, NumberOfFrames=999_999_999_999)),
-    "DICOM of a million frames of one pixel": ("a.dcm", make.dicom_of_pixels),
+    "DICOM of 200,000 frames of one pixel": ("a.dcm", make.dicom_of_pixels),
     "DICOM in RLE of 65,535 x 65,535": ("a.dcm", make.dicom_rle),
     "DICOM deflated from 3 GB": ("a.dcm", partial(make.dicom_deflated, n_bytes=3000 * make.MIB)),
 }

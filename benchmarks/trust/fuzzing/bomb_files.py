@@ -221,7 +221,7 @@ def wide_nifti(path: Path) -> None:
     path.write_bytes(gzip.compress(header.binaryblock + bytes(4)) + _zeros_in_gzip(9000 * MIB))
 
 
-def dicom_of_pixels(path: Path, n: int = 1_000_000) -> None:
+def dicom_of_pixels(path: Path, n: int = 200_000) -> None:
     dicom(path, Rows=1, Columns=1, NumberOfFrames=n, PixelData=bytes(n))
 
 

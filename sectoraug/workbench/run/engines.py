@@ -161,7 +161,8 @@ def _must_have_locks() -> None:
     except (OSError, ImportError) as error:
         why = getattr(error, "strerror", None) or error
         raise OSError(
-            f"workers cannot share a lock here ({why}); expected, on Linux, a /dev/shm that this user can write to: mount one, such as by docker run --tmpfs /dev/shm."
+            f"workers cannot share a lock here ({why}); expected, on Linux, a /dev/shm that this user can "
+            "write to: mount one, such as by docker run --tmpfs /dev/shm."
         ) from error
 
 
