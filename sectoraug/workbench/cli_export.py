@@ -87,5 +87,7 @@ def _say(name: str, done: Exported) -> None:
     typer.echo(f"{name + ' masks':<28}{done.written} in {done.to}")
     for why, n in done.left_out.most_common():
         typer.echo(f"{'  left out':<28}{n}: {why}")
+    for why, n in done.noted.most_common():
+        typer.echo(f"{'  of them':<28}{n}: {why}")
     if done.least_overlap < 1:
         typer.echo(f"{'  least overlap':<28}{done.least_overlap:.3f} of a mask with its fan or rectangle")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import peer_albumentations
+import peer_deid
 import peer_exports
 import peer_kornia
 import peer_monai
@@ -18,7 +19,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "which-plug.md"
 BEGIN, END = "<!-- supported, by tests/crossing/supported.py -->\n", "<!-- end of supported -->\n"
 ROWS: list[Row] = [
     row
-    for module in (peer_albumentations, peer_torchvision, peer_monai, peer_kornia, peer_exports)
+    for module in (peer_albumentations, peer_torchvision, peer_monai, peer_kornia, peer_exports, peer_deid)
     for row in module.ROWS
 ]
 

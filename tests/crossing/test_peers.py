@@ -1,4 +1,4 @@
-"""Plugs, ops and metric under what tests of kornia, albumentations, torchvision, MONAI, torchmetrics."""
+"""Plugs, ops and metric under what peers' tests ask; recipes for deid under what deid's do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 pytest.importorskip("torchvision")
 pytest.importorskip("monai")
 pytest.importorskip("torchmetrics")
+pytest.importorskip("deid")
 
 from peer_row import Row
 from supported import PAGE, ROWS, table

@@ -40,6 +40,20 @@ def scanner_of(mask: ClipMask) -> Scanner:
     return Scanner(modality, maker, model, int(header.Rows), int(header.Columns))
 
 
+def spoilt_by_deid(mask: ClipMask) -> str | None:
+    """Why a DICOM clip that deid has blackened no longer shows what it showed, or None where it does.
+
+    deid writes RGB, pixel after pixel, and of a clip that was not compressed keeps the header.
+    """
+    header = mask.header
+    syntax = header.file_meta.get("TransferSyntaxUID")
+    if header.get("SamplesPerPixel") != 3 or (syntax is not None and syntax.is_compressed):
+        return None
+    if header.get("PhotometricInterpretation") == "RGB" and not header.get("PlanarConfiguration"):
+        return None
+    return "blackened by deid, but their colours, in planes or YBR, scrambled: take `sectoraug apply`"
+
+
 def joined_box(box: Box | None, mask: ClipMask) -> Box:
     """The smallest box around a box and a mask."""
     sector = mask.sector

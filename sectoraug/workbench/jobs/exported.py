@@ -34,6 +34,8 @@ class Exported:
     to: Path
     written: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    noted: Counter[str] = field(default_factory=Counter)
+    """How many of those written have a drawback, by which."""
     least_overlap: float = 1.0
     """Of a mask with what stands for it, 0..1; 1 where it is the mask itself."""
 
@@ -98,7 +100,7 @@ def to_dicom_seg(masks: Sequence[ClipMask], out: Path, progress: bool = True) ->
 
 def to_deid(masks: Sequence[ClipMask], file: Path, progress: bool = True) -> Exported:
     """A recipe for deid."""
-    return _to_rules(masks, file, rectangles.write_deid, progress)
+    return _to_rules(masks, file, rectangles.write_deid, progress, rectangles.spoilt_by_deid)
 
 
 def to_ctp(masks: Sequence[ClipMask], file: Path, progress: bool = True) -> Exported:
@@ -132,6 +134,7 @@ def _to_rules(
     file: Path,
     write: Callable[[dict[rectangles.Scanner, rectangles.Box], Path], None],
     progress: bool,
+    drawback: Callable[[ClipMask], str | None] = lambda mask: None,
 ) -> Exported:
     boxes: dict[rectangles.Scanner, rectangles.Box] = {}
     done = Exported(file)
@@ -139,11 +142,14 @@ def _to_rules(
         for mask in track(masks, len(masks), "masks", progress):
             try:
                 scanner = rectangles.scanner_of(mask)
-            except LeftOut as why:
-                done.left_out[str(why)] += 1
+            except LeftOut as error:
+                done.left_out[str(error)] += 1
                 continue
             boxes[scanner] = rectangles.joined_box(boxes.get(scanner), mask)
             done.written += 1
+            why = drawback(mask)
+            if why is not None:
+                done.noted[why] += 1
         if not boxes:
             raise ValueError(
                 f"none of {len(masks)} masks gives a rule ({said(done.left_out)}); expected DICOM clips "

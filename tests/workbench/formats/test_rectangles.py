@@ -13,6 +13,7 @@ from exchange_masks import clip_mask
 
 from sectoraug.workbench.formats import rectangles
 from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
+from sectoraug.workbench.jobs import exported
 
 SECTOR = np.zeros((20, 30), np.uint8)
 SECTOR[4:15, 6:28] = 1
@@ -76,6 +77,31 @@ def test_deid_blackens_all_but_the_box(tmp_path: Path) -> None:
         assert np.array_equal(kept, np.broadcast_to(box, kept.shape))
     stranger = mask_of(tmp_path, "e", Manufacturer="Third")
     assert not deid.DicomCleaner(deid=str(tmp_path / "deid.dicom")).detect(str(stranger.clip))["flagged"]
+
+
+def test_pictures_that_deid_scrambles_are_counted_and_blackened(tmp_path: Path) -> None:
+    grey = mask_of(tmp_path, "grey")
+    colours = np.random.default_rng(0).integers(1, 256, (3, 20, 30, 3), dtype=np.uint8)
+    in_planes = {"PlanarConfiguration": 1, "PixelData": np.moveaxis(colours, -1, 1).tobytes()}
+    masks = [grey]
+    for name, photometric, more in (
+        ("rgb", "RGB", {}),
+        ("planes", "RGB", in_planes),
+        ("ybr", "YBR_FULL", {}),
+    ):
+        (tmp_path / name).mkdir()
+        clip = make_dicom(tmp_path / name / "clip.dcm", colours, photometric, Manufacturer="Maker", **more)
+        masks.append(clip_mask(tmp_path / name, SECTOR, clip=clip))
+    assert [rectangles.spoilt_by_deid(mask) is None for mask in masks] == [True, True, False, False]
+    done = exported.to_deid(masks, tmp_path / "deid.dicom", progress=False)
+    assert (done.written, dict(done.left_out)) == (4, {})
+    ((why, n),) = done.noted.items()
+    assert (why, n) == (rectangles.spoilt_by_deid(masks[2]), 2) and "sectoraug apply" in why
+    assert not exported.to_ctp(masks, tmp_path / "ctp.script", progress=False).noted
+    deid = pytest.importorskip("deid.dicom")
+    for mask in masks[2:]:
+        cleaner = deid.DicomCleaner(deid=str(tmp_path / "deid.dicom"), output_folder=str(tmp_path))
+        assert cleaner.detect(str(mask.clip))["flagged"], "a scrambled picture is better than its text"
 
 
 def test_ctp_keeps_the_box(tmp_path: Path) -> None:
