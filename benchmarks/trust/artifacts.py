@@ -1,6 +1,6 @@
 """What the package makes from fixed seeds, a digest each: JSON on stdout, for determinism.py to compare.
 
-python benchmarks/trust/artifacts.py [--device cuda] [NAME ...]
+python benchmarks/trust/artifacts.py [--device cuda] [NAME ...] [--loaders KIND ...]
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 from artifacts_trained import gradcam, loss, trained
+from loaders import epochs
 from made import (
     CLIPS,
     DRAWS,
@@ -216,8 +217,10 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--loaders", nargs="*", default=[], help="kinds of loaders.py")
     options = parser.parse_args()
+    drawn = {kind: epochs(kind) for kind in options.loaders}  # workers are forked: before there are threads
     torch.set_num_threads(int(os.environ.get("SECTORAUG_THREADS", 1)))
     cv2.setNumThreads(int(os.environ.get("SECTORAUG_THREADS", 1)))
     made = {name: ARTIFACTS[name](options.device) for name in options.names or ARTIFACTS}
-    print(json.dumps(made | {"processor": torch.backends.cpu.get_cpu_capability()}))
+    print(json.dumps(made | {"loaders": drawn, "processor": torch.backends.cpu.get_cpu_capability()}))

@@ -92,10 +92,8 @@ def untried(words: str, why: str) -> Promise:
     return Promise(f"What repeats under '{words}' is what the table says", why, "untried", True)
 
 
-def loaders(kinds: list[str]) -> Promise:
-    """Donors of DataLoaders' workers against the second table; one process draws for all kinds."""
-    found = child("loaders.py", *kinds)
-    again = child("loaders.py", "2 workers")
+def loaders(found: dict, again: dict) -> Promise:
+    """Donors of DataLoaders' workers against the second table: of all kinds, and drawn again."""
     wrong = []
     for plug, letters in rows(EXPECTED_OF_LOADERS, list(LOADER_CHANGES)):
         for change, letter in letters.items():
@@ -106,17 +104,20 @@ def loaders(kinds: list[str]) -> Promise:
             same = found[one][plug][epoch] == second[other][plug][epoch]
             if same != (letter == "s"):
                 wrong.append(f"{plug}, {change}: {'same' if same else 'differs'}")
-    tried = f"{len(EXPECTED_OF_LOADERS)} plugs in DataLoaders: {', '.join(kinds)}"
+    tried = f"{len(EXPECTED_OF_LOADERS)} plugs in DataLoaders: {', '.join(found)}"
     return Promise("Donors in loaders repeat where the table says", tried, _said(wrong), not wrong)
 
 
 def check_quickly() -> list[Promise]:
+    """With loaders' donors in the same two processes, since what these import takes the most time."""
     names = [name for name in EXPECTED if name not in SLOW]
-    before = child("artifacts.py", *names)
-    steady = [name for name, each in rows(EXPECTED, list(CHANGES)) if all(each[c] == "s" for c in HARMLESS)]
-    after = child("artifacts.py", *(name for name in names if name in steady), change="harmless")
     kinds = ["2 workers", "0 workers", "1 worker", "persistent"]
-    return [promise("avx2", ", ".join(CHANGES[c] for c in HARMLESS), before, after), loaders(kinds)]
+    before = child("artifacts.py", *names, "--loaders", *kinds)
+    steady = [name for name, each in rows(EXPECTED, list(CHANGES)) if all(each[c] == "s" for c in HARMLESS)]
+    names = [name for name in names if name in steady]
+    after = child("artifacts.py", *names, "--loaders", "2 workers", change="harmless")
+    words = ", ".join(CHANGES[c] for c in HARMLESS)
+    return [promise("avx2", words, before, after), loaders(before["loaders"], after["loaders"])]
 
 
 def check(full: bool) -> list[Promise]:
@@ -145,7 +146,8 @@ def check(full: bool) -> list[Promise]:
             same,
         )
     )
-    promises.append(loaders(["2 workers", *(k for _, k, _ in LOADER_CHANGES.values() if k != "2 workers")]))
+    kinds = ["2 workers", *(k for _, k, _ in LOADER_CHANGES.values() if k != "2 workers")]
+    promises.append(loaders(child("loaders.py", *kinds), child("loaders.py", "2 workers")))
     promises.append(untried(CHANGES["cuda"], "no CUDA device") if not has_cuda() else on_cuda(before))
     return promises
 
