@@ -6,9 +6,9 @@ import gzip
 import io
 import json
 import struct
-import zipfile
 import zlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,18 +52,12 @@ def tiff(path: Path, side: int, pages: int = 1, big: bool = False) -> None:
     entries = [(256, 4, side), (257, 4, side), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
     entries += [(277, 3, 1), (278, 4, side), (279, 4, 16)]
     data = bytearray(b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) if big else b"II*\0" + struct.pack("<I", 8))
+    count, entry, offset = ("<Q", "<HHQQ", "<Q") if big else ("<H", "<HHII", "<I")
+    lines = b"".join(struct.pack(entry, tag, kind, 1, value) for tag, kind, value in entries)
     for page in range(pages):
+        data += struct.pack(count, len(entries)) + lines
         last = page == pages - 1
-        if big:
-            size = 8 + 20 * len(entries) + 8
-            lines = b"".join(struct.pack("<HHQQ", tag, kind, 1, value) for tag, kind, value in entries)
-            further = 0 if last else len(data) + size
-            data += struct.pack("<Q", len(entries)) + lines + struct.pack("<Q", further)
-        else:
-            size = 2 + 12 * len(entries) + 4
-            lines = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
-            further = 0 if last else len(data) + size
-            data += struct.pack("<H", len(entries)) + lines + struct.pack("<I", further)
+        data += struct.pack(offset, 0 if last else len(data) + struct.calcsize(offset))
     path.write_bytes(data + bytes(64))
 
 
@@ -98,14 +92,18 @@ def npy_header(shape: tuple[int, ...], descr: str = "|u1") -> bytes:
 def npz(
     path: Path, shape: tuple[int, ...], n_bytes: int, name: str = "frames.npy", descr: str = "|u1"
 ) -> None:
-    """An array of zeros, `n_bytes` of them there."""
-    with (
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-        archive.open(name, "w", force_zip64=True) as file,
-    ):
-        file.write(npy_header(shape, descr))
-        for _ in range(n_bytes // MIB):
-            file.write(bytes(MIB))
+    """An array of zeros, `n_bytes` of them there, less than 4 GiB."""
+    start, zeros = npy_header(shape, descr), bytes(MIB)
+    checksum = zlib.crc32(start)
+    for _ in range(n_bytes // MIB):
+        checksum = zlib.crc32(zeros, checksum)
+    packed = _deflated(start, n_bytes)
+    sizes = struct.pack("<3I2H", checksum, len(packed), len(start) + n_bytes, len(name), 0)
+    about = struct.pack("<5H", 20, 0, 8, 0, 0x21) + sizes
+    file = b"PK\3\4" + about + name.encode() + packed
+    entry = b"PK\1\2\x14\0" + about + bytes(14) + name.encode()
+    end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(entry), len(file), 0)
+    path.write_bytes(file + entry + end)
 
 
 def nifti(path: Path, shape: tuple[int, ...], n_bytes: int, data_at: int = 352, extension: int = 0) -> None:
@@ -122,7 +120,29 @@ def nifti(path: Path, shape: tuple[int, ...], n_bytes: int, data_at: int = 352, 
 
 def _zeros_in_gzip(n_bytes: int) -> bytes:
     """Members of 64 MiB each: a reader takes them for one stream."""
-    return gzip.compress(bytes(64 * MIB)) * (n_bytes // (64 * MIB) + 1)
+    return _member() * (n_bytes // (64 * MIB) + 1)
+
+
+@cache
+def _member() -> bytes:
+    return gzip.compress(bytes(64 * MIB))
+
+
+def _deflated(start: bytes, n_bytes: int) -> bytes:
+    """`start`, and `n_bytes` zeros behind it."""
+    many, rest = divmod(n_bytes, 64 * MIB)
+    return _packed(start) + _packed_zeros(64 * MIB) * many + _packed_zeros(rest) + b"\x03\0"  # an empty end
+
+
+@cache
+def _packed_zeros(n_bytes: int) -> bytes:
+    return _packed(bytes(n_bytes))
+
+
+def _packed(content: bytes) -> bytes:
+    """Deflated so that it stands alone."""
+    pack = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    return pack.compress(content) + pack.flush(zlib.Z_FULL_FLUSH)
 
 
 def dicom(path: Path, **header: object) -> None:
@@ -152,13 +172,8 @@ def dicom_deflated(path: Path, n_bytes: int) -> None:
     small = io.BytesIO()
     data.save_as(small, enforce_file_format=True)
     start, plain = _split(small.getvalue())
-    pack = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    with open(path, "wb") as file:
-        file.write(start + pack.compress(plain + b"\xe0\x7f\x10\0OW\0\0" + struct.pack("<I", n_bytes)))
-        file.write(pack.flush(zlib.Z_FULL_FLUSH))
-        zeros = pack.compress(bytes(64 * MIB)) + pack.flush(zlib.Z_FULL_FLUSH)  # blocks that stand alone
-        file.write(zeros * (n_bytes // (64 * MIB) + 1))
-        file.write(pack.flush())
+    plain += b"\xe0\x7f\x10\0OW\0\0" + struct.pack("<I", n_bytes)
+    path.write_bytes(start + _deflated(plain, n_bytes))
 
 
 def _split(written: bytes) -> tuple[bytes, bytes]:
