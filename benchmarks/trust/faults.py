@@ -36,7 +36,7 @@ def check(full: bool) -> list[Promise]:
             found += without_room(job, place, 6 if full else 2)
         found.append(read_only(jobs.values(), place))
         found += damaged(folder, 600 if full else 20)
-        found.append(built_anew(folder, 30 if full else 3))
+        found.append(built_anew(folder, 30 if full else 1))
         found.append(two_at_once(jobs.values(), place, 3 if full else 1))
         found.append(clock_set_back(jobs.values(), place))
         if full:

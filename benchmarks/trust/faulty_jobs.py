@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +44,32 @@ class Job:
         return self
 
 
+_LOADED = (
+    "filelock",
+    "nibabel",
+    "pycocotools.mask",
+    "pydicom.pixels",
+    "sectoraug.reading.arrays",
+    "sectoraug.workbench.jobs.audited",
+    "sectoraug.workbench.jobs.donors",
+    "sectoraug.workbench.jobs.exported",
+    "sectoraug.workbench.jobs.masked_copies",
+    "sectoraug.workbench.jobs.masks",
+    "sectoraug.workbench.review.journal",
+    "sectoraug.workbench.run.archive",
+)
+
+
 def imported() -> None:
     """Import once what the forks need, and start no thread: a fork of a process with threads could hang."""
-    import sectoraug.workbench.cli
-    import sectoraug.workbench.jobs.audited
-    import sectoraug.workbench.jobs.donors
-    import sectoraug.workbench.jobs.exported
-    import sectoraug.workbench.jobs.masked_copies
-    import sectoraug.workbench.jobs.masks
-    import sectoraug.workbench.review.journal
-    import sectoraug.workbench.run.archive  # noqa: F401
-    from sectoraug.sectors.clues.net_torch import default_net, default_overlay_net
+    from typer.main import get_command
 
+    from sectoraug.sectors.clues.net_torch import default_net, default_overlay_net
+    from sectoraug.workbench.cli import app
+
+    for name in _LOADED:
+        import_module(name)
+    get_command(app).commands["export"].make_context("export", ["masks"])  # what reads arguments
     cv2.setNumThreads(1)
     default_net(), default_overlay_net()
 
