@@ -1,19 +1,20 @@
 """Pixels outside the sector in what `sectoraug apply` writes: in frames, as GDCM reads them, and elsewhere.
 
-Every way of storing frames is combined with every place where DICOM can hold other pixels (one combination a
-file; without `--full` all places at once).
+Every way of storing frames is combined with every place where DICOM can hold other pixels, one combination a
+file. Without `--full` a file holds many places, and most encodings have those of one file only.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
-import subprocess
-import sys
 import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import cv2
 import gdcm
@@ -21,6 +22,7 @@ import numpy as np
 from dicom_cases import Case, write_cases
 from dicom_encodings import BIRTH, ENCODINGS, GREY, NAME, SECTOR
 from dicom_refused import REFUSED
+from fuzzing.in_process import command
 from hiding_places import OUTSIDE, PLACES, WRONG_KIND, forms_of, marker_of
 from promises import Promise, main
 from pydicom import dcmread
@@ -56,20 +58,16 @@ def _draw(path: Path) -> None:
 
 def _apply(folder: Path) -> dict[str, dict[str, Any]]:
     """What `masks --drawn` and `apply` say of each file, by its name, and where its copy is."""
-    command = [sys.executable, "-m", "sectoraug.workbench.cli"]
-    quiet = ["--workers", "1", "--no-progress"]
-    for words in (
-        ["masks", folder / "clips", "--out", folder / "masks", "--drawn", folder / "drawn"],
-        ["apply", folder / "masks", folder / "clips", "--out", folder / "copies"],
-    ):
-        subprocess.run([*command, *map(str, words), *quiet], capture_output=True, check=False)
+    clips, masks, copies = (folder / name for name in ("clips", "masks", "copies"))
+    command("masks", clips, "--out", masks, "--drawn", folder / "drawn", "--no-progress")
+    command("apply", masks, clips, "--out", copies, "--no-progress")
     found: dict[str, dict[str, Any]] = {}
-    for line in (folder / "copies" / "manifest.jsonl").read_text().splitlines():
+    for line in (copies / "manifest.jsonl").read_text().splitlines():
         entry = json.loads(line)
-        entry["copy"] = folder / "copies" / entry["file"] if entry["file"] else None
+        entry["copy"] = copies / entry["file"] if entry["file"] else None
         found[entry["source"]] = entry
-    written = {path for path in (folder / "copies").rglob("*") if path.is_file() and path.name[0] != "."}
-    assert written == {e["copy"] for e in found.values() if e["copy"]} | {folder / "copies/manifest.jsonl"}
+    written = {path for path in copies.rglob("*") if path.is_file() and path.name[0] != "."}
+    assert written == {e["copy"] for e in found.values() if e["copy"]} | {copies / "manifest.jsonl"}
     return found
 
 
