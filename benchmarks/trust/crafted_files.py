@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fuzzing.in_process import command
 
 import sectoraug as sa
 
@@ -120,20 +120,7 @@ def models(folder: Path, trace: Path) -> tuple[int, list[str]]:
     table = folder / "labels.csv"
     table.write_text("image,label\nimage.npy,a\n")
     words = ["--images", folder, "--sectors", folder, "--labels", table, "--out", folder / "out"]
-    given = [["audit", "--model", str(path), *map(str, words)] for path in paths]
-    script = "import json, runpy, sys\nfor sys.argv[1:] in json.loads(sys.argv[1]):\n" + _ONE_CALL
-    done = subprocess.run([sys.executable, "-c", script, json.dumps(given)], capture_output=True, text=True)
-    said = done.stdout.splitlines()
-    assert len(said) == len(paths), done.stderr
-    return len(paths), [path.name for path, code in zip(paths, said, strict=True) if code != "2"]
-
-
-_ONE_CALL = """\
-  try:
-    runpy.run_module("sectoraug.workbench.cli", run_name="__main__")
-  except SystemExit as ended:
-    print(ended.code)
-"""
+    return len(paths), [path.name for path in paths if command("audit", "--model", path, *words)[0] != 2]
 
 
 def own_weights(folder: Path, trace: Path) -> str:

@@ -46,7 +46,7 @@ def of_commands(said: Said, watched: Path) -> list[Promise]:
 
 def of_errors(full: bool) -> list[Promise]:
     """Promises of what Python's readers raise for damaged files."""
-    seeds = 1000 if full else 60
+    seeds = 1000 if full else 20
     made: list[Callable[[Path], Path]] = [*DAMAGED.values()]
     made += [lambda path, seed=seed: flipped(path, seed) for seed in range(seeds)]
     sentences = chains = raised = warned = 0

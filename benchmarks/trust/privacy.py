@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import tempfile
 import warnings
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import crafted_files
 import planted_names

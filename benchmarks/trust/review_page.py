@@ -17,6 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from fuzzing.in_process import command
 
 import sectoraug as sa
 
@@ -84,12 +85,11 @@ def reviewing() -> Iterator[tuple[Page, list[bytes]]]:
                 folder.mkdir(exist_ok=True)
             np.save(clips / f"{name}.npy", clip.frames)
             cv2.imwrite(str(drawn / f"{name}.png"), clip.sector * np.uint8(255))
-        cli = [sys.executable, "-m", "sectoraug.workbench.cli"]
-        words = ["masks", clips, "--out", masks, "--drawn", drawn, "--workers", 1, "--no-progress"]
-        subprocess.run([*cli, *map(str, words)], check=True, capture_output=True)
+        code, words = command("masks", clips, "--out", masks, "--drawn", drawn, "--no-progress")
+        assert code == 0, words
         said: list[bytes] = []
         process = subprocess.Popen(
-            [*cli, "review", str(masks)],
+            [sys.executable, "-m", "sectoraug.workbench.cli", "review", str(masks)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
