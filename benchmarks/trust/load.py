@@ -22,11 +22,11 @@ def check(full: bool) -> list[Promise]:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         found.append(loaders(folder, *((500_000, 16, 10) if full else (20_000, 2, 3))))
-        found.append(batches(1_000_000 if full else 20_000))
+        found.append(batches(1_000_000 if full else 10_000))
         found.append(draws(1_000_000 if full else 20_000))
-        found.append(same_in_threads(40 if full else 4))
+        found.append(same_in_threads(40 if full else 2))
         found.append(forked_after_threads(20 if full else 2))
-        found.append(threads_of_workers(folder, 4 if full else 2, 12 if full else 4))
+        found.append(threads_of_workers(folder, *((4, 12) if full else (1, 2))))
     return found
 
 

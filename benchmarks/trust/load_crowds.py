@@ -151,7 +151,7 @@ def threads_of_workers(folder: Path, workers: int, n_clips: int) -> Promise:
     while run.poll() is None:
         for pid, (n, working) in _threads_of(run.pid).items():
             threads[pid], busy[pid] = max(threads.get(pid, 0), n), max(busy.get(pid, 0), working)
-        time.sleep(0.02)
+        time.sleep(0.05)
     most = max(busy.values(), default=0)
     return Promise(
         "A worker keeps to one core: one of its threads works",
