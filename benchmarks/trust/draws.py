@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import albumentations as A
 import numpy as np
 import torch
