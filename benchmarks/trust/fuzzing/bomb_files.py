@@ -8,7 +8,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 
 import numpy as np
@@ -94,9 +94,7 @@ def npz(
 ) -> None:
     """An array of zeros, `n_bytes` of them there, less than 4 GiB."""
     start, zeros = npy_header(shape, descr), bytes(MIB)
-    checksum = zlib.crc32(start)
-    for _ in range(n_bytes // MIB):
-        checksum = zlib.crc32(zeros, checksum)
+    checksum = reduce(lambda so_far, _: zlib.crc32(zeros, so_far), range(n_bytes // MIB), zlib.crc32(start))
     packed = _deflated(start, n_bytes)
     sizes = struct.pack("<3I2H", checksum, len(packed), len(start) + n_bytes, len(name), 0)
     about = struct.pack("<5H", 20, 0, 8, 0, 0x21) + sizes
@@ -131,18 +129,14 @@ def _member() -> bytes:
 def _deflated(start: bytes, n_bytes: int) -> bytes:
     """`start`, and `n_bytes` zeros behind it."""
     many, rest = divmod(n_bytes, 64 * MIB)
-    return _packed(start) + _packed_zeros(64 * MIB) * many + _packed_zeros(rest) + b"\x03\0"  # an empty end
+    return _packed(start) + _packed(64 * MIB) * many + _packed(rest) + b"\x03\0"  # an empty end
 
 
 @cache
-def _packed_zeros(n_bytes: int) -> bytes:
-    return _packed(bytes(n_bytes))
-
-
-def _packed(content: bytes) -> bytes:
-    """Deflated so that it stands alone."""
+def _packed(content: bytes | int) -> bytes:
+    """Deflated so that it stands alone; a number is of zeros."""
     pack = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    return pack.compress(content) + pack.flush(zlib.Z_FULL_FLUSH)
+    return pack.compress(bytes(content)) + pack.flush(zlib.Z_FULL_FLUSH)
 
 
 def dicom(path: Path, **header: object) -> None:
