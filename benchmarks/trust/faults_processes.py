@@ -94,9 +94,10 @@ def dead_worker(job: Job, place: Path, times: int) -> Promise:
     out = place / "out"
     for k in range(times):
         with run_of(*CLI, "masks", place.parent / "clips", "--out", out, "--workers", 2) as run:
-            workers = _until(lambda run=run: _workers_of(run.pid))
+            _until(lambda run=run: _workers_of(run.pid) or run.poll() is not None)
             time.sleep(k * 0.5)
-            workers[k % len(workers)].kill()
+            for worker in _workers_of(run.pid)[k % 2 :][:1]:  # none where the run has ended: it says why
+                worker.kill()
             _, said = run.communicate(timeout=LONGEST_S)
         wrong += unlike(out, job, Ended(run.returncode, said, 0))
         cleared(out)
