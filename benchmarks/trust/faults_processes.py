@@ -131,6 +131,9 @@ def dead_loader_worker(pool: Any) -> Promise:
             for _ in DataLoader(Swapped(), 16, num_workers=2):
                 pass
         except (RuntimeError, ConnectionError) as error:  # of torch, or of the tensor that was on its way
+            signal.signal(
+                signal.SIGCHLD, signal.SIG_DFL
+            )  # torch's raises wherever the next worker's end finds us
             sys.exit(" ".join(str(error).split()))
 
     end = ended(loop)

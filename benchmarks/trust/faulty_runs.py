@@ -42,12 +42,16 @@ def ended(
     start = time.perf_counter()
     child = os.fork()
     if child == 0:
-        os.close(reader)
-        os.dup2(writer, 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        if most_file_bytes is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_file_bytes, most_file_bytes))
-        os._exit(_status_of(call))
+        status = 1
+        try:
+            os.close(reader)
+            os.dup2(writer, 2)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            if most_file_bytes is not None:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (most_file_bytes, most_file_bytes))
+            status = _status_of(call)
+        finally:  # nothing may unwind the caller's frames here: they remove the folder that all work in
+            os._exit(status)
     os.close(writer)
     killed = kill_after_s
     if kill_after_s is not None:
