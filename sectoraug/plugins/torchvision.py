@@ -144,9 +144,19 @@ class BackMix(v2.Transform):  # type: ignore[misc]
         return tv_tensors.wrap(new.transpose(0, 1).contiguous(), like=image)
 
     def _params(self, image: Any, given: Any, own: Any) -> dict[str, Any]:
-        if isinstance(image, tv_tensors.Image) and image.ndim == 4:
-            return self._params_of_batch(image, given, own)
-        size = image.size[::-1] if isinstance(image, PILImage) else tuple(image.shape[-2:])
+        if isinstance(image, PILImage):
+            size = image.size[::-1]
+        else:
+            shape = tuple(image.shape)
+            is_video = isinstance(image, tv_tensors.Video)
+            if len(shape) not in ((4,) if is_video else (3, 4)):
+                raise ValueError(
+                    f"the image is {checks.describe(image)}; expected an Image (C, H, W) or (B, C, H, W), or "
+                    "a Video (T, C, H, W): transform clips before they are collated."
+                )
+            if len(shape) == 4 and not is_video:
+                return self._params_of_batch(image, given, own)
+            size = shape[-2:]
         inside = inside_of(given, size, self.sector_key or "the sector (tv_tensors.Mask)", self.missing)
         drawn = Drawn(None) if inside is None else self.draw(own)
         visible = None
@@ -223,11 +233,4 @@ def _only_image(leaves: list[Any]) -> Any:
             f"the sample has {len(found)} images; expected one tv_tensors.Image or Video, or PIL image: wrap "
             "it, and its sector as tv_tensors.Mask, or call the transform for each."
         )
-    image = found[0]
-    n_axes = (4,) if isinstance(image, tv_tensors.Video) else (3, 4)
-    if not isinstance(image, PILImage) and image.ndim not in n_axes:
-        raise ValueError(
-            f"the image is {checks.describe(image)}; expected an Image (C, H, W) or (B, C, H, W), or a Video "
-            "(T, C, H, W): transform clips before they are collated."
-        )
-    return image
+    return found[0]
