@@ -125,6 +125,27 @@ def _ecg_on_arc(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
     cv2.polylines(screen, [points], False, int(rng.integers(80, 256)), int(rng.integers(1, 3)), cv2.LINE_AA)
 
 
+def _bar_beside(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
+    """A flat bar or panel along the top, bottom, left or right end, maybe with buttons."""
+    inside = shape.rasterise(screen.shape)
+    screen, inside = (screen, inside) if rng.random() < 0.7 else (screen.T, inside.T)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    if not len(rows):
+        return
+    thick, gap = int(rng.integers(6, 40)), int(rng.choice([0, rng.integers(0, 8)]))
+    top = rows[-1] + 1 + gap if rng.random() < 0.5 else rows[0] - gap - thick
+    left, right = columns[[0, -1]] + rng.integers(-60, 61, 2)
+    if rng.random() < 0.3:
+        left, right = 0, screen.shape[1]
+    bar = np.zeros(screen.shape, bool)
+    bar[max(top, 0) : max(top + thick, 0), max(left, 0) : max(right, 0)] = True
+    grey = int(rng.integers(10, 120))
+    screen[bar & ~inside] = grey
+    if rng.random() < 0.5:
+        bar[:, :: int(rng.integers(20, 120))] = False
+        screen[bar & ~inside] = min(grey + int(rng.integers(5, 60)), 255)
+
+
 def _focus(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
     """Arrows that point at a depth."""
     right, off = bool(rng.integers(2)), rng.uniform(-3, 20)
@@ -201,6 +222,7 @@ ALONG = (
     _marker,
     _framed,
     _ecg_on_arc,
+    _bar_beside,
     _focus,
 )
 INSIDE = (_caliper, _label, _dots, _covered, _body_mark)

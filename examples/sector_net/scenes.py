@@ -10,13 +10,13 @@ from marks import draw_along, draw_inside
 from outlines import Rng, Size, outline
 from screens import background
 from severals import several
-from textures import Plane, texture
+from textures import Plane, echoes_in
 
 import sectoraug as sa
 
 _AREA_PX = 512**2
 _ASPECTS = (1, 5 / 4, 4 / 3, 4 / 3, 16 / 10, 16 / 9, 3 / 4)  # width over height
-_SHOWS, _LEAST_SHOWN = 8, 0.05  # grey levels, and the share of a sector that must be brighter
+_SEVERAL = 0.25  # of the screens
 
 
 class Scene(NamedTuple):
@@ -35,9 +35,9 @@ class Scene(NamedTuple):
 
 
 def scene(rng: Rng) -> Scene:
-    """A screen with one sector; one in five with several, or a strip."""
+    """A screen with one sector; one in four with several, or a strip."""
     size = screen_size(rng)
-    if rng.random() < 0.2:
+    if rng.random() < _SEVERAL:
         echoes, areas = several(rng, size)
         screen, overlay = around(rng, echoes, areas)
         if rng.random() < 0.5:
@@ -45,10 +45,7 @@ def scene(rng: Rng) -> Scene:
         return Scene(spoiled(rng, screen), areas, False, overlay, np.ones(size, bool))
     shape = outline(rng, size)
     sector = shape.rasterise(size)
-    echoes = texture(rng, shape, size)
-    while (echoes[sector] > _SHOWS).mean() < _LEAST_SHOWN:
-        echoes = texture(rng, shape, size)
-    screen, overlay = around(rng, echoes, sector)
+    screen, overlay = around(rng, echoes_in(rng, shape, size), sector)
     if rng.random() < 0.3:
         overlay |= draw_inside(rng, screen, sector)
     if rng.random() < 0.6:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from outlines import Rng, Size, outline
-from textures import Plane, smooth, texture
+from textures import Plane, echoes_in, smooth
 
 Areas = tuple[Plane, Plane]  # echoes (H, W) uint8, and where they are (H, W) bool
 
@@ -18,7 +18,7 @@ def several(rng: Rng, size: Size) -> Areas:
 def view(rng: Rng, size: Size) -> Areas:
     """One sector."""
     shape = outline(rng, size)
-    return texture(rng, shape, size), shape.rasterise(size)
+    return echoes_in(rng, shape, size), shape.rasterise(size)
 
 
 def views(rng: Rng, size: Size) -> Areas:
@@ -36,7 +36,7 @@ def views(rng: Rng, size: Size) -> Areas:
             place = np.s_[row * (tile[0] + gap) :, column * (tile[1] + gap) :]
             here = place[0].start, place[1].start
             part = np.s_[here[0] : here[0] + tile[0], here[1] : here[1] + tile[1]]
-            echoes[part][inside] = texture(rng, shape, tile)[inside]
+            echoes[part][inside] = echoes_in(rng, shape, tile)[inside]
             areas[part] |= inside
     return echoes, areas
 

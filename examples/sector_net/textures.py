@@ -10,6 +10,8 @@ import sectoraug as sa
 
 Plane = np.ndarray
 
+_SHOWS, _LEAST_SHOWN = 8, 0.05  # grey levels, and the share of a sector that must be brighter
+
 
 def smooth(rng: Rng, size: Size, rows: int, columns: int) -> Plane:
     """Noise of mean 0 and standard deviation 1 on a grid of so many cells, drawn out to `size`."""
@@ -17,13 +19,25 @@ def smooth(rng: Rng, size: Size, rows: int, columns: int) -> Plane:
     return cv2.resize(grid, size[::-1], interpolation=cv2.INTER_CUBIC)
 
 
-def texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
-    """Echoes along the beams of a sector: (H, W) uint8, the nearest echo outside it."""
+def echoes_in(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
+    """Echoes of which something shows in the sector: (H, W) uint8, the nearest echo outside it."""
+    inside = shape.rasterise(size)
+    while True:
+        picture = _texture(rng, shape, size)
+        if (picture[inside] > _SHOWS).mean() >= _LEAST_SHOWN:
+            return picture
+
+
+def _texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
+    """Along the beams."""
     grid = (int(rng.integers(120, 320)), int(rng.integers(100, 220)))
     level = _tissue(rng, grid) - _darkness(rng, grid)
     level += _speckle(rng, grid) * rng.uniform(0.2, 1.1)
     if rng.random() < 0.4:  # bright reflectors
         level += rng.uniform(1, 3) * (smooth(rng, grid, *rng.integers(4, 30, 2)) > 1.8)
+    if rng.random() < 0.15:  # the skin
+        depth = np.linspace(0, 1, grid[0], dtype=np.float32)[:, None]
+        level += rng.uniform(2, 8) * np.exp(-depth / rng.uniform(0.01, 0.05))
     shown = 128 * rng.uniform(0.5, 1.2) + rng.uniform(20, 60) * level
     picture = np.clip(shown, 0, 255) * rng.uniform(0.4, 1)
     picture = np.maximum(picture, _noise_floor(rng, grid))
@@ -66,7 +80,11 @@ def _darkness(rng: Rng, grid: Size) -> Plane:
     if rng.random() < 0.1:  # half a probe without contact
         silent = (rng.choice([-1, 1]) * beam > rng.uniform(-0.3, 0.8)).astype(np.float32)[None]
         dark += rng.uniform(2, 8) * cv2.GaussianBlur(silent, (0, 0), rng.uniform(0.5, 8))
-    if rng.random() < 0.06:  # a probe in air: rings near it and noise
+    if rng.random() < 0.1:  # so little gain that only the strongest echoes show, anywhere
+        off = (depth - rng.uniform(0, 0.6)) ** 2 / rng.uniform(0.2, 0.7) ** 2
+        off = off + (beam - rng.uniform(-0.7, 0.7)) ** 2 / rng.uniform(0.2, 0.8) ** 2
+        dark += rng.uniform(2, 8) * np.clip(off - 1, 0, 1)
+    if rng.random() < 0.08:  # a probe in air: rings near it and noise
         dark += 8 * (depth > rng.uniform(0.02, 0.2))
     return dark
 
@@ -83,6 +101,9 @@ def _noise_floor(rng: Rng, grid: Size) -> Plane | float:
     if rng.random() < 0.45:
         return 0.0
     depth = np.linspace(0, 1, grid[0], dtype=np.float32)[:, None]
+    if rng.random() < 0.3:  # nothing down to some depth
+        depth = np.maximum(depth - rng.uniform(0, 0.7), 0)
+        depth = depth / depth[-1]
     grown = depth ** rng.uniform(0.5, 3) if rng.random() < 0.6 else 1.0
     grain = rng.random(grid, np.float32)
     if rng.random() < 0.5:

@@ -42,7 +42,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 FOLDS = 5
 SEEN_FRAMES = 7  # of a clip
-SHARE_OF_SINGLE = 0.3  # of the loss: telling one sector from several
+SHARE_OF_SINGLE = 0.5  # of the loss: telling one sector from several
 SHARE_OF_OVERLAY = 0.5  # of the loss: finding what is written or drawn on a screen
 INSIDE_MORE = 4.0  # how much more overlay inside a sector counts
 LEAST_STROKE = 0.2  # share of a pixel from which on it is part of a stroke
