@@ -15,6 +15,9 @@ _WRITTEN = 0.25  # probability of overlay from which on a pixel may be part of a
 _STROKE, _STROKE_LEVEL = 0.02, 30  # of the longer side; grey levels above what is around
 _DEPTH = 2  # rims that a stroke may reach into a sector
 _MOSTLY, _LEAST_PX = 0.3, 3  # share of a stroke that lies outside, and how much of it
+_SURE = 0.7  # mean probability from which on a stroke need not lie outside
+_ALIKE = 2  # grey levels
+_NEIGHBOURS = [(down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
 
 
 def without_overlay(sector: NDArray[np.bool_], clip: ClipStatistics, *, moves: bool) -> NDArray[np.bool_]:
@@ -42,38 +45,38 @@ def without_strokes(
     """Take off a still's rim what goes on inside from flat bars and from what the network calls overlay.
 
     Echoes that an outline cuts off are neither, so they take nothing with them. Strokes that lie outside
-    for a good part go deeper than the rim.
+    for a good part, or that the network is sure of, go deeper than the rim.
 
     Args:
         sector: (H, W).
         grey: (H, W).
         overlay: (h, w), 0..1: the probability of overlay, of any size.
     """
-    written = cv2.resize(overlay, grey.shape[::-1], interpolation=cv2.INTER_LINEAR) > _WRITTEN
+    written = cv2.resize(overlay, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     flat = _even(grey, (1, 3)) | _even(grey, (3, 1))
-    bars = ~sector & (flat & (grey > _DIM) | written & (grey > _BRIGHT))
+    bars = ~sector & (flat & (grey > _DIM) | (written > _WRITTEN) & (grey > _BRIGHT))
     # The pixel beside a bar mixes both.
     bars = cv2.dilate(bars.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
     burned = _grown(np.asarray(bars), _disc_rim(sector), grey)
     reach = 2 * _DEPTH * _rim_px(sector) + 1
-    deeper = _rim(sector, np.ones((reach, reach), np.uint8)) & _crossing(sector, grey, written)
+    deeper = _rim(sector, np.ones((reach, reach), np.uint8)) & _strokes(sector, grey, written)
     return np.asarray(sector & ~burned & ~deeper, np.bool_)
 
 
 def _grown(burned: NDArray[np.bool_], rim: NDArray[np.bool_], grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """What is burned in, and what on the rim goes on from it at the same grey level."""
-    bright = grey > _DIM
-    level = grey.astype(np.int16)
+    padded = np.pad(burned, 1)
+    at = np.flatnonzero(np.pad(rim & (grey > _DIM), 1))
+    beside = at + np.array([[down * padded.shape[1] + across] for down, across in _NEIGHBOURS])
+    level = np.pad(grey, 1).astype(np.int16).ravel()
+    alike = np.abs(level[beside] - level[at]) <= _ALIKE
+    flat = padded.reshape(-1)
     for _ in range(_rim_px(grey)):
-        grown = burned.copy()
-        for down, across in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)):
-            here, there = _shifted(down, across)
-            alike = np.abs(level[here] - level[there]) <= 2
-            grown[here] |= burned[there] & rim[here] & bright[here] & alike
-        if np.array_equal(grown, burned):
+        reached = (flat[beside] & alike).any(0) & ~flat[at]
+        if not reached.any():
             break
-        burned = grown
-    return burned
+        flat[at[reached]] = True
+    return padded[1:-1, 1:-1]
 
 
 def _even(grey: NDArray[np.uint8], window: tuple[int, int]) -> NDArray[np.bool_]:
@@ -82,17 +85,19 @@ def _even(grey: NDArray[np.uint8], window: tuple[int, int]) -> NDArray[np.bool_]
     return np.asarray(cv2.dilate(grey, square) == cv2.erode(grey, square), np.bool_)
 
 
-def _crossing(sector: NDArray[np.bool_], grey: NDArray[np.uint8], written: NDArray[Any]) -> NDArray[np.bool_]:
-    """Strokes that reach into a sector from outside."""
+def _strokes(sector: NDArray[np.bool_], grey: NDArray[np.uint8], written: NDArray[Any]) -> NDArray[np.bool_]:
+    """Strokes that reach into a sector from outside, or that the network is sure of."""
     side = max(5, round(_STROKE * max(sector.shape))) | 1
     thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8)) > _STROKE_LEVEL
-    strokes = np.asarray(written & thin, np.bool_)
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(strokes.view(np.uint8), connectivity=8)
-    beyond = np.bincount(labels.ravel(), ~sector.ravel(), count)
-    crossing = (beyond >= _MOSTLY * sizes[:, cv2.CC_STAT_AREA]) & (beyond >= _LEAST_PX)
-    crossing[0] = False
-    widened = cv2.dilate(crossing[labels].view(np.uint8), np.ones((3, 3), np.uint8))
-    return np.asarray(widened > 0, np.bool_)
+    strokes = (written > _WRITTEN) & thin
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.view(np.uint8), connectivity=8)
+    sizes = stats[:, cv2.CC_STAT_AREA]
+    of = labels[strokes]
+    beyond = np.bincount(of, ~sector[strokes], len(sizes))
+    crossing = (beyond >= _MOSTLY * sizes) & (beyond >= _LEAST_PX)
+    taken = strokes.view(np.uint8)
+    taken[strokes] = (crossing | (np.bincount(of, written[strokes], len(sizes)) > _SURE * sizes))[of]
+    return np.asarray(cv2.dilate(taken, np.ones((3, 3), np.uint8)) > 0, np.bool_)
 
 
 def _disc_rim(sector: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -108,15 +113,3 @@ def _rim(sector: NDArray[np.bool_], reach: NDArray[Any]) -> NDArray[np.bool_]:
     """What lies within reach of the outline; beyond the image there is nothing to leak."""
     core = cv2.erode(sector.view(np.uint8), reach, borderType=cv2.BORDER_CONSTANT, borderValue=1)
     return np.asarray(sector & (core == 0), np.bool_)
-
-
-def _shifted(down: int, across: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-    """Slices of a plane and of its neighbours at this offset."""
-
-    def pair(by: int) -> tuple[slice, slice]:
-        if by == 0:
-            return slice(None), slice(None)
-        return (slice(by, None), slice(None, -by)) if by > 0 else (slice(None, by), slice(-by, None))
-
-    (rows, rows_there), (columns, columns_there) = pair(down), pair(across)
-    return (rows, columns), (rows_there, columns_there)

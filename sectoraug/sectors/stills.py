@@ -7,9 +7,12 @@ from math import exp, log
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from sectoraug.reading.clips import to_grey
 from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
+from sectoraug.sectors.clues.bars import bars
 from sectoraug.sectors.clues.echoes import weigh
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.net import Seen, seen_by_net
@@ -20,7 +23,7 @@ from sectoraug.sectors.estimate import SectorEstimate, note_on
 from sectoraug.sectors.figures import figures
 from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
-from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
+from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability, second_share
 from sectoraug.sectors.rim import without_strokes
 
 _LOOK_PX = 256  # longer side on which outlines are fitted to it
@@ -29,6 +32,8 @@ _UNEXPLAINED = 0.06  # expected IoU that an outline may cost
 _PRECISION = 0.012  # of the longer side: how far off an edge the network's may lie
 _ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
 _LEVEL = 0.05, 3.0  # grey levels of motion and brightness
+_TWO_PIECES = -3.0  # log-odds of one sector where the network sees two pieces of one size
+_BAR = -4.0  # log-odds of what is flat
 _SLOPE, _BIAS = 2.39, -4.49
 _FREE_FORM = -1.5
 
@@ -52,7 +57,8 @@ def sector_of_still(
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
     """
-    log_odds = seen.log_odds
+    log_odds = _without_bars(seen.log_odds, small)
+    seen = seen._replace(log_odds=log_odds)
     chance = probability(log_odds)
     free = largest(log_odds > 0)
     refusals.refuse_unseen(free)
@@ -82,12 +88,25 @@ def sector_of_still(
 
 
 def looked_at(small: ClipStatistics, regions: Sequence[Region] = (), engine: str = "torch") -> Seen:
-    """What the network makes of a frame from a clip's middle, and what its header adds."""
+    """What the network makes of a frame from a clip's middle; what its header adds, and a second piece."""
     height, width = small.mean.shape
-    seen = seen_by_net(small.samples[len(small.samples) // 2][1], engine)
-    log_odds = seen.log_odds + outside(regions, (height, width))
-    single = seen.single + single_by(regions, (height, width))
-    return seen._replace(log_odds=at_most(log_odds, _LOOK_PX), single=single)
+    seen = seen_by_net(_middle(small), engine)
+    log_odds = at_most(seen.log_odds + outside(regions, (height, width)), _LOOK_PX)
+    single = seen.single + single_by(regions, (height, width)) + _TWO_PIECES * second_share(log_odds > 0)
+    return seen._replace(log_odds=log_odds, single=single)
+
+
+def _middle(clip: ClipStatistics) -> NDArray[np.uint8]:
+    """A frame from a clip's middle."""
+    return clip.samples[len(clip.samples) // 2][1]
+
+
+def _without_bars(log_odds: NDArray[np.float32], small: ClipStatistics) -> NDArray[np.float32]:
+    """(h, w), low where the frame, of any size, shows a flat bar."""
+    flat = cv2.resize(
+        bars(to_grey(_middle(small))).view(np.uint8), log_odds.shape[::-1], interpolation=cv2.INTER_NEAREST
+    )
+    return np.where(flat > 0, np.minimum(log_odds, np.float32(_BAR)), log_odds)
 
 
 def quality_of(expected: float, *, free_form: bool = False) -> float:

@@ -87,6 +87,45 @@ def test_a_ruler_across_the_rim_is_cut_off_and_one_inside_is_counted() -> None:
     assert not marked.clean
 
 
+def test_what_the_network_surely_calls_overlay_is_cut_off_the_rim_wherever_it_ends() -> None:
+    box = np.zeros(SIZE, bool)
+    box[20:200, 60:260] = True
+    curve = np.zeros(SIZE, bool)
+    curve[198, 80:240] = True  # along the lower end, inside
+    assert not (decided(seen(box, written=curve)).sector & curve).any()
+    assert decided(seen(box, written=0.4 * curve)).sector[curve].all()
+
+
+def test_a_flat_bar_is_left_out_though_the_network_takes_it_in() -> None:
+    box = np.zeros(SIZE, bool)
+    box[20:200, 60:260] = True
+    bar = np.zeros(SIZE, bool)
+    bar[200:216, 60:260] = True
+    picture = np.where(box, np.random.default_rng(0).integers(40, 160, SIZE, dtype=np.uint8), np.uint8(0))
+    picture[bar] = 30
+    clip = clip_statistics([picture])
+    found = sector_of_still(clip, clip, seen(box | bar), "it is a still")
+    assert not (found.sector & bar).any()
+    assert iou(found.sector, box) > 0.97
+    assert found.echoes_outside_percent < 1
+
+
+def test_two_pieces_speak_against_one_sector(monkeypatch: pytest.MonkeyPatch) -> None:
+    two = np.zeros(SIZE, bool)
+    two[20:200, 20:150] = two[20:200, 170:300] = True
+    still = clip_statistics([np.where(two, np.uint8(90), np.uint8(0))])
+
+    def single(inside: np.ndarray) -> float:
+        monkeypatch.setattr("sectoraug.sectors.stills.seen_by_net", lambda *_: seen(inside, single=2.0))
+        return looked_at(still).single
+
+    torn = two.copy()
+    torn[20:200, 150:170] = True
+    torn[205:220, 40:60] = True
+    assert single(torn) > 1.5
+    assert single(two) < 0
+
+
 def test_echoes_that_a_sector_leaves_out_are_counted() -> None:
     cross = np.zeros(SIZE, bool)
     cross[20:220, 140:180] = cross[100:140, 20:300] = True

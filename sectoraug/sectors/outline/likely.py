@@ -23,6 +23,7 @@ _LOPSIDED, _CUT = 0.003, 0.01
 _EDGES = 0.15  # what a contrast of 1 all along an outline is worth, as IoU
 _NO_EDGE = 0.6  # the contrast that a whole frame counts as having
 _REACH_PX = 4
+_THREAD_PX = 5
 _JUDGED_PX = 160  # longer side on which candidates are compared
 
 
@@ -95,3 +96,11 @@ def _worth(shape: SectorGeometry, chance: Plane) -> float:
     height, width = chance.shape
     cut = bool(max(left, top, width - 1 - right, height - 1 - bottom) > 0.5)
     return _EDGES * contrast - _CUT * cut - _LOPSIDED * (not shape.upright)
+
+
+def second_share(inside: NDArray[np.bool_]) -> float:
+    """The area of the second largest piece as a share of the largest; specks and threads do not count."""
+    opened = cv2.morphologyEx(inside.view(np.uint8), cv2.MORPH_OPEN, np.ones((_THREAD_PX,) * 2, np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
+    areas = np.sort(stats[1:, cv2.CC_STAT_AREA])
+    return float(areas[-2] / areas[-1]) if len(areas) > 1 else 0.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sectoraug import SectorGeometry
-from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability
+from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability, second_share
 from sectoraug.sectors.outline.polar import best_runs, best_segments
 from sectoraug.sectors.outline.search import search
 
@@ -75,6 +75,16 @@ def test_the_largest_piece_is_kept_and_filled() -> None:
     inside[5, 5] = False
     inside[15:18, 15:18] = True
     assert largest(inside).sum() == 100
+
+
+def test_the_second_piece_is_compared_with_the_largest_and_specks_are_not() -> None:
+    inside = np.zeros((60, 100), bool)
+    inside[5:45, 5:45] = True
+    inside[50:53, 5:95] = True  # a thread
+    assert second_share(inside) == 0
+    inside[5:25, 60:80] = True
+    assert second_share(inside) == pytest.approx(0.25)
+    assert second_share(np.zeros((60, 100), bool)) == 0
 
 
 def test_best_runs_against_all_runs() -> None:
