@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from sectoraug import checks
 from sectoraug.reading.clips import to_grey
+from sectoraug.sectors.clues.coloured import coloured_strokes
 
 Planes = NDArray[np.float32]
 """(B, 2, SIDE_PX, SIDE_PX), as `planes` makes them."""
@@ -47,7 +48,7 @@ class Seen(NamedTuple):
 
 
 def seen_by_net(frame: NDArray[Any], engine: str = "torch") -> Seen:
-    """Look at a frame; what covers little of it is looked at again, close up.
+    """Look at a frame, and close up at what covers little of it; thin strokes of a colour are overlay.
 
     Args:
         frame: (H, W) or (H, W, 3) uint8.
@@ -70,6 +71,7 @@ def seen_by_net(frame: NDArray[Any], engine: str = "torch") -> Seen:
         log_odds[around] = (log_odds[around] + _enlarged(net.sector_logits(close)[0], size)) / 2
     overlay = np.zeros(grey.shape, np.float32)
     overlay[around or ...] = _enlarged(expit(net.overlay_logits(close)), size)
+    overlay[coloured_strokes(frame)] = 1
     return Seen(log_odds, overlay, single)
 
 
