@@ -1,7 +1,7 @@
 """Train the small network that finds the sector of a single frame, as it comes with the package.
 
     python examples/sector_net/train.py --scenes 400 --steps 40                    # a try, a minute
-    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package       # the shipped one, an hour
+    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package       # the shipped one, 95 minutes
 
 1. Made-up screens (scenes.py): any outline, texture and overlay, dual views and strips, and frames of
    the phantom.
@@ -182,9 +182,9 @@ def parse() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--real", type=Path, nargs="+", help="folders with sectors.json (see real.py)")
-    parser.add_argument("--scenes", type=int, default=24000)
+    parser.add_argument("--scenes", type=int, default=32000)
     parser.add_argument("--variations", type=int, default=8000, help="of the real pictures")
-    parser.add_argument("--steps", type=int, default=4000, help="on made-up screens; an eighth with real")
+    parser.add_argument("--steps", type=int, default=8000, help="on made-up screens; an eighth with real")
     parser.add_argument("--package", action="store_true", help="put the weights into the package")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "sector_net")
     return parser.parse_args()
