@@ -102,7 +102,10 @@ def _middle(clip: ClipStatistics) -> NDArray[np.uint8]:
 
 
 def _without_bars(log_odds: NDArray[np.float32], small: ClipStatistics) -> NDArray[np.float32]:
-    """(h, w), low where the frame, of any size, shows a flat bar."""
+    """(h, w), low where the frame, of any size, shows a flat bar.
+
+    Not asked of clips that move: their motion tells bars, and a codec's smooth echoes can be as flat.
+    """
     flat = cv2.resize(
         bars(to_grey(_middle(small))).view(np.uint8), log_odds.shape[::-1], interpolation=cv2.INTER_NEAREST
     )
