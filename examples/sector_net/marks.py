@@ -59,6 +59,8 @@ def _on_side(shape: sa.SectorGeometry, right: bool, at: Plane, off: float) -> Pl
 def _ruler_along(rng: Rng, screen: Plane, shape: sa.SectorGeometry) -> None:
     at = np.arange(rng.uniform(0, 0.1), rng.uniform(0.6, 1.1), rng.uniform(0.01, 0.1))
     right, off = bool(rng.integers(2)), rng.uniform(-4, 16)
+    if rng.random() < 0.5:  # on the side itself, from the skin to the last depth
+        at, off = np.linspace(0, 1, len(at)), rng.uniform(-2, 2)
     size, grey, every = int(rng.integers(0, 3)), int(rng.integers(80, 256)), int(rng.integers(2, 11))
     slanted = rng.random() < 0.3  # ticks across the side instead of dots
     ends = _on_side(shape, right, at, off + rng.uniform(3, 12))

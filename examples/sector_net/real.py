@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -12,12 +13,13 @@ import numpy as np
 from outlines import Rng
 from scenes import Scene, crop, on_other_screen, screen_size, spoiled
 from screens import background
-from textures import Plane
+from textures import Plane, dimmed
 
 import sectoraug as sa
 
 _LONGER_PX = 640
-_SEVERAL = 0.15  # of the variations
+_SEVERAL, _DIMMED = 0.15, 0.3  # of the variations
+_ALIKE = 0.97  # IoU from which on an outline explains what was drawn
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,13 @@ class Drawn:
     """(H, W) bool"""
     ignore: np.ndarray
     """(H, W) bool, pixels to leave out of scores"""
+
+    @cached_property
+    def outline(self) -> sa.SectorGeometry | None:
+        """What explains the sector; None if nothing does."""
+        shape = sa.fit_outline(self.sector)
+        drawn = shape.rasterise(self.sector.shape)
+        return shape if (drawn & self.sector).sum() > _ALIKE * (drawn | self.sector).sum() else None
 
 
 def read_drawn(folder: Path, frames: int | None) -> list[Drawn]:
@@ -80,12 +89,15 @@ def real_scene(rng: Rng, item: Drawn) -> Scene:
 
 
 def _picture(rng: Rng, item: Drawn) -> tuple[Plane, Plane]:
-    """A frame in grey, and its sector, 0 or 255, of moderate size."""
+    """A frame in grey, and its sector, 0 or 255, of moderate size; some darker here and there."""
     frame = item.frames[rng.integers(len(item.frames))]
     grey = frame if frame.ndim == 2 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     share = min(1.0, _LONGER_PX / max(grey.shape))
     pictures = grey, item.sector.view(np.uint8) * 255
     grey, sector = (cv2.resize(p, None, fx=share, fy=share, interpolation=cv2.INTER_AREA) for p in pictures)
+    if item.outline is not None and rng.random() < _DIMMED:
+        shape = item.outline.resized(item.sector.shape, grey.shape)
+        grey = np.where(sector > 127, dimmed(rng, grey, shape), grey)
     return grey, sector
 
 

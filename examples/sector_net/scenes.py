@@ -152,8 +152,8 @@ def spoiled(rng: Rng, screen: Plane) -> Plane:
     if rng.random() < 0.5:
         levels = 255 * np.linspace(0, 1, 256) ** np.exp(rng.normal(0, 0.4)) * rng.uniform(0.5, 1)
         screen = cv2.LUT(screen, levels.astype(np.uint8))
-    if rng.random() < 0.15:
-        floor = rng.uniform(2, 28)
+    if rng.random() < 0.25:
+        floor = rng.uniform(2, 28) + _bands(rng, screen.shape[1])
         screen = (floor + screen * (1 - floor / 255)).astype(np.uint8)
     if rng.random() < 0.15:
         screen = np.clip(screen + rng.normal(0, rng.uniform(0.5, 8), screen.shape), 0, 255).astype(np.uint8)
@@ -165,3 +165,11 @@ def spoiled(rng: Rng, screen: Plane) -> Plane:
         _, packed = cv2.imencode(".jpg", screen, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))])
         screen = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE)
     return screen
+
+
+def _bands(rng: Rng, width: int) -> Plane | float:
+    """(W,) grey levels: columns that a grabber gives a level or two more, or none."""
+    if rng.random() < 0.6:
+        return 0.0
+    ends = np.sort(rng.integers(0, width, 2 * rng.integers(1, 9)))
+    return rng.uniform(0.5, 2.5) * (np.searchsorted(ends, np.arange(width)) % 2)

@@ -11,6 +11,8 @@ import sectoraug as sa
 Plane = np.ndarray
 
 _SHOWS, _LEAST_SHOWN = 8, 0.05  # grey levels, and the share of a sector that must be brighter
+_NEPER = 40  # grey levels
+_GRID = 200, 160  # depths and beams of what is taken off real echoes
 
 
 def smooth(rng: Rng, size: Size, rows: int, columns: int) -> Plane:
@@ -26,6 +28,14 @@ def echoes_in(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
         picture = _texture(rng, shape, size)
         if (picture[inside] > _SHOWS).mean() >= _LEAST_SHOWN:
             return picture
+
+
+def dimmed(rng: Rng, echoes: Plane, shape: sa.SectorGeometry) -> Plane:
+    """A picture (H, W) uint8 whose sector lost what depth, shadows or little gain swallow."""
+    maps = shape.cartesian_maps(echoes.shape, *_GRID)
+    loss = np.maximum(_NEPER * _darkness(rng, _GRID), 0)
+    loss = cv2.remap(loss, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.clip(echoes - loss, 0, 255).astype(np.uint8)
 
 
 def _texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
@@ -64,7 +74,7 @@ def _darkness(rng: Rng, grid: Size) -> Plane:
     beam = np.linspace(-1, 1, grid[1], dtype=np.float32)
     dark = rng.normal(0.8, 1.2) * depth * np.ones(grid, np.float32)
     if rng.random() < 0.2:  # silence above or below some depth
-        beyond = depth > rng.uniform(0.1, 0.8)
+        beyond = depth > rng.uniform(0.1, 0.95)
         dark += rng.uniform(2, 8) * (beyond if rng.random() < 0.75 else ~beyond)
     if rng.random() < 0.2:  # the near field
         dark += rng.uniform(1, 7) * np.exp(-((depth / rng.uniform(0.03, 0.25)) ** 2))
@@ -80,7 +90,7 @@ def _darkness(rng: Rng, grid: Size) -> Plane:
     if rng.random() < 0.1:  # half a probe without contact
         silent = (rng.choice([-1, 1]) * beam > rng.uniform(-0.3, 0.8)).astype(np.float32)[None]
         dark += rng.uniform(2, 8) * cv2.GaussianBlur(silent, (0, 0), rng.uniform(0.5, 8))
-    if rng.random() < 0.1:  # so little gain that only the strongest echoes show, anywhere
+    if rng.random() < 0.2:  # so little gain that only the strongest echoes show, anywhere
         off = (depth - rng.uniform(0, 0.6)) ** 2 / rng.uniform(0.2, 0.7) ** 2
         off = off + (beam - rng.uniform(-0.7, 0.7)) ** 2 / rng.uniform(0.2, 0.8) ** 2
         dark += rng.uniform(2, 8) * np.clip(off - 1, 0, 1)
