@@ -102,6 +102,8 @@ def apply(
 ) -> None:
     """Copy clips with every pixel outside the sector at 0, without loss; no good sector, no copy.
 
+    Run again, it takes back copies whose sector was sorted out, and makes those anew whose sector changed.
+
     This does not de-identify: DICOM headers still hold names and dates, text may stand inside the sector,
     and the manifest holds the paths of the sources.
     """
@@ -112,7 +114,8 @@ def apply(
         read_entries(masks)
     sources, others = sources_of(inputs, [masks, out], options)
     job = MaskClip(str(masks.absolute()), str(out.absolute()), options.quality_at_least, reviewed_only)
-    raise typer.Exit(run_job("copies", job, sources, others, out, options).exit_code)
+    outcome = run_job("copies", job, sources, others, out, options, job.is_outdated)
+    raise typer.Exit(outcome.exit_code)
 
 
 @app.command()

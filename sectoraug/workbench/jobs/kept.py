@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,15 @@ class KeptSector:
     def frames(self) -> int:
         """The number of frames of the clip."""
         return self.entries[0].frames or 1
+
+    @property
+    def digest(self) -> str:
+        """Of the sectors and the frames that have them."""
+        seen = hashlib.sha256()
+        for entry, sector in zip(self.entries, self.sectors, strict=True):
+            seen.update(repr((sector.shape, entry.spans)).encode())
+            seen.update(np.packbits(sector).data)
+        return seen.hexdigest()[:16]
 
     @property
     def covered(self) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,7 @@ from sectoraug.reading.clips import family_of
 from sectoraug.workbench.jobs.kept import KeptSector, kept_sector
 from sectoraug.workbench.jobs.masked_dicom import write_dicom
 from sectoraug.workbench.run.manifest import Entry
-from sectoraug.workbench.run.out_folder import whole_file
+from sectoraug.workbench.run.out_folder import remove, whole_file
 from sectoraug.workbench.run.sources import Source
 
 Frames = Iterator[NDArray[np.uint8]]
@@ -31,7 +32,8 @@ Frames = Iterator[NDArray[np.uint8]]
 class MaskClip:
     """The job of `sectoraug apply`: a clip of `masks` copied to `folder`, black outside its sector.
 
-    Fails closed: without a good sector, or where what was written reads back otherwise, nothing is kept.
+    Fails closed: without a good sector, or where what was written reads back otherwise, nothing is kept, nor
+    is what an earlier run wrote by another mask.
     """
 
     masks: str
@@ -40,10 +42,12 @@ class MaskClip:
     reviewed_only: bool = False
 
     def __call__(self, source: Source, sha256: str) -> list[Entry]:
-        kept = kept_sector(Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only)
-        path = Path(source.path)
+        path, stem = Path(source.path), f"clips/{sha256[:2]}/{sha256}"
+        for suffix in {_writer_for(path, n)[0] for n in (1, 2)}:
+            remove(Path(self.folder, stem + suffix))
+        kept = self._kept(source, sha256)
         suffix, write = _writer_for(path, kept.frames)
-        name = f"clips/{sha256[:2]}/{sha256}{suffix}"
+        name = stem + suffix
         masked = _Masked(path, kept)
         with whole_file(Path(self.folder), name) as part:
             write(part, masked, path, kept.frames)
@@ -53,7 +57,21 @@ class MaskClip:
                     "or changed; run `sectoraug masks` over this file again."
                 )
             _read_back(part, masked)
-        return [replace(_of_whole_clip(kept.entries), source=source.name, visit=source.visit, file=name)]
+        entry = _of_whole_clip(kept.entries)
+        by = kept.digest
+        return [replace(entry, source=source.name, visit=source.visit, file=name, blackened_by=by)]
+
+    def is_outdated(self, source: Source, ends: list[Entry]) -> bool:
+        """Whether a copy was made by other sectors than those that are kept now."""
+        end = ends[0]
+        if end.file is None or end.sha256 is None:
+            return False
+        with suppress(ValueError, OSError):
+            return self._kept(source, end.sha256).digest != end.blackened_by
+        return True
+
+    def _kept(self, source: Source, sha256: str) -> KeptSector:
+        return kept_sector(Path(self.masks), sha256, source.name, self.quality_at_least, self.reviewed_only)
 
 
 def _of_whole_clip(entries: list[Entry]) -> Entry:

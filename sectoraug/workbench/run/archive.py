@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,7 @@ def run(
     *,
     quality_at_least: float = 0.0,
     retry_failed: bool = False,
+    is_outdated: Callable[[Source, list[Entry]], bool] | None = None,
     progress: bool = True,
 ) -> Outcome:
     """Do a job for every source that the folder's manifest does not name yet.
@@ -79,18 +80,20 @@ def run(
     Killed at any time, the same call goes on: a clip is done once its line is in the manifest, and its file
     is in place before that. A clip whose process died is tried once more, alone, and then recorded as failed.
     What was refused is always tried again: a mask, a decision or an option may have changed. So are clips
-    with a drawn mask, which may have been drawn anew.
+    with a drawn mask, which may have been drawn anew, and those that `is_outdated`, given a clip's last
+    entries, says it of.
     """
     done = 0
     with only_writer(folder), Manifest(folder) as manifest:
         known = manifest.latest
         todo = [
             source
-            for source in sources
+            for source in track(sources, len(sources), "what is there", progress)
             if not _is_whole(known.get(source.visit, []))
             or any(end.refused for end in known[source.visit])
             or source.drawn is not None
             or (retry_failed and any(end.error is not None for end in known[source.visit]))
+            or (is_outdated is not None and is_outdated(source, known[source.visit]))
         ]
         for entries in track(_entries(job, todo, engine), len(todo), "clips", progress):
             manifest.append(entries)

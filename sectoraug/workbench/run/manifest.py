@@ -57,6 +57,8 @@ class Entry:
     """Why nothing was written, in one sentence."""
     refused: bool = False
     """Whether that is since there is no good sector, which another mask, review or option may change."""
+    blackened_by: str | None = None
+    """Of a copy: a digest of the sectors outside which it is black."""
     part: tuple[int, int] | None = None
     """(k, n): the k-th of n parts of a clip whose sector changes midway; None for a whole clip."""
     spans: list[list[int]] | None = None
@@ -122,7 +124,7 @@ def _parsed(line: bytes, number: int, path: Path) -> Entry:
 
 def _checked(entry: Entry) -> Entry:
     """Raise TypeError or ValueError where a field is not of its kind: damaged, but JSON all the same."""
-    texts = (entry.sha256, entry.file, entry.path, entry.error)
+    texts = (entry.sha256, entry.file, entry.path, entry.error, entry.blackened_by)
     numbers = (entry.quality, entry.overlay_inside_percent, entry.echoes_outside_percent)
     pairs = [pair for pair in (entry.size, entry.part, *(entry.spans or ())) if pair is not None]
     is_well = (

@@ -70,6 +70,14 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
                 part.unlink(missing_ok=True)
 
 
+def remove(target: Path) -> None:
+    """Remove a file or folder, if it is there."""
+    if target.is_dir():
+        shutil.rmtree(target)
+    else:
+        target.unlink(missing_ok=True)
+
+
 @contextmanager
 def whole_lone_file(file: Path) -> Iterator[Path]:
     """Yield a temporary path beside `file`, its owner's only, and move it there when the block ends well."""

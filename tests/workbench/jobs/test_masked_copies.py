@@ -188,6 +188,10 @@ def test_a_copy_that_lost_something_inside_is_not_kept(
     )
 
 
+def _here(job: Any, sources: Any) -> Any:
+    return ((source, attempt(job, source)) for source in sources)
+
+
 def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp_path: Path) -> None:
     clip, m, o = KINDS["NPZ"](tmp_path), tmp_path / "m", tmp_path / "o"
     without_mask = saved(tmp_path / "b.npz", np.savez, WHITE[:2])
@@ -197,14 +201,11 @@ def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp
     sources, _ = find_sources([clip, without_mask, other_size])
     job = MaskClip(str(m), str(o), 0.5)
 
-    def here(job: Any, sources: Any) -> Any:
-        return ((source, attempt(job, source)) for source in sources)
-
     def ends(outcome: Outcome) -> tuple[int, int, int, int]:
         return outcome.done, outcome.failed, outcome.refused, outcome.skipped
 
-    assert ends(run(job, sources, o, here, progress=False)) == (1, 1, 1, 0)
-    assert ends(run(job, sources, o, here, progress=False)) == (0, 1, 1, 2)
+    assert ends(run(job, sources, o, _here, progress=False)) == (1, 1, 1, 0)
+    assert ends(run(job, sources, o, _here, progress=False)) == (0, 1, 1, 2)
     assert [(entry.error is None, entry.refused) for entry in read_entries(o)] == [
         (True, False),
         (False, True),
@@ -212,6 +213,31 @@ def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp
         (False, True),
     ]
     keep_mask(m, without_mask, SECTOR)
-    assert ends(run(job, sources, o, here, progress=False)) == (1, 1, 0, 2)
+    assert ends(run(job, sources, o, _here, progress=False)) == (1, 1, 0, 2)
     copies = sorted(path.name for path in (o / "clips").rglob("*") if path.is_file())
     assert len(copies) == 2 and all(name.endswith(".npz") for name in copies)
+
+
+def test_a_copy_follows_its_mask(tmp_path: Path) -> None:
+    clip, m, o = KINDS["folder of stills"](tmp_path), tmp_path / "m", tmp_path / "o"
+    keep_mask(m, clip, SECTOR)
+    sources, _ = find_sources([clip], folders_are_clips=True)
+    job = MaskClip(str(m), str(o), 0.5)
+
+    def done_again() -> int:
+        return run(job, sources, o, _here, is_outdated=job.is_outdated, progress=False).done
+
+    def copy() -> Path:
+        return o / str(read_entries(o)[-1].file)
+
+    assert [done_again(), done_again()] == [1, 0]
+    narrower = SECTOR & (np.arange(SECTOR.shape[1]) < 30)
+    keep_mask(m, clip, narrower)
+    assert [done_again(), done_again()] == [1, 0]
+    assert not sa.read_clip(copy())[:, ~narrower].any()
+    (old,) = {entry.file for entry in read_entries(o)}
+    entry = latest_by_clip(m)[sha256_of(clip)][0]
+    Journal(m).append([Change(entry.key, mask_digest(m / str(entry.file)), "out")], "hand", "test")
+    assert done_again() == 0
+    assert read_entries(o)[-1].refused
+    assert not (o / str(old)).exists(), "a copy by a mask that was sorted out since"
