@@ -102,20 +102,22 @@ def apply(
 ) -> None:
     """Copy clips with every pixel outside the sector at 0, without loss; no good sector, no copy.
 
-    Run again, it takes back copies whose sector was sorted out, and makes those anew whose sector changed.
+    Run again, it removes copies that it would not make today, as their sector was sorted out or an option is
+    stricter, and makes those anew whose sector changed.
 
     This does not de-identify: DICOM headers still hold names and dates, text may stand inside the sector,
     and the manifest holds the paths of the sources.
     """
     from sectoraug.workbench.jobs.masked_copies import MaskClip
+    from sectoraug.workbench.review.journal import Journal
     from sectoraug.workbench.run.manifest import read_entries
 
     with one_sentence():
         read_entries(masks)
+        Journal(masks)  # damaged, it would cost every copy
     sources, others = sources_of(inputs, [masks, out], options)
     job = MaskClip(str(masks.absolute()), str(out.absolute()), options.quality_at_least, reviewed_only)
-    outcome = run_job("copies", job, sources, others, out, options, job.is_outdated)
-    raise typer.Exit(outcome.exit_code)
+    raise typer.Exit(run_job("copies", job, sources, others, out, options).exit_code)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,6 @@ from sectoraug.workbench.cli_options import RunOptions, Selection
 if TYPE_CHECKING:
     from sectoraug.workbench.run.archive import Outcome
     from sectoraug.workbench.run.engines import Engine, Job
-    from sectoraug.workbench.run.manifest import Entry
     from sectoraug.workbench.run.sources import Source
 
 
@@ -30,13 +29,7 @@ def sources_of(inputs: list[Path], own: list[Path], options: Selection) -> tuple
 
 
 def run_job(
-    what: str,
-    job: Job,
-    sources: list[Source],
-    others: int,
-    out: Path,
-    options: RunOptions,
-    is_outdated: Callable[[Source, list[Entry]], bool] | None = None,
+    what: str, job: Job, sources: list[Source], others: int, out: Path, options: RunOptions
 ) -> Outcome:
     """Run it, and print its table."""
     from sectoraug.workbench.run.archive import run
@@ -49,7 +42,6 @@ def run_job(
             engine_of(options),
             quality_at_least=options.quality_at_least,
             retry_failed=options.retry_failed,
-            is_outdated=is_outdated,
             progress=options.progress,
         )
     typer.echo(outcome.table(what, others, options.quality_at_least))

@@ -163,7 +163,7 @@ class Archive(RuleBasedStateMachine):
         sources, _ = find_sources([self.clips])
         job = MaskClip(str(self.masks), str(self.copies), 0.5, reviewed_only)
         try:
-            run(job, sources, self.copies, dying(dies), is_outdated=job.is_outdated, progress=False)
+            run(job, sources, self.copies, dying(dies), progress=False)
         except KeyboardInterrupt:
             self.break_off(self.copies)
         for source in sources:
@@ -177,7 +177,7 @@ class Archive(RuleBasedStateMachine):
                     assert np.array_equal(copy["frames"], np.load(source.path) * sector)
         before = tree(self.copies)
         if dies is None:
-            again = run(job, sources, self.copies, dying(None), is_outdated=job.is_outdated, progress=False)
+            again = run(job, sources, self.copies, dying(None), progress=False)
             assert again.done == 0
             assert {**tree(self.copies), "manifest.jsonl": b""} == {**before, "manifest.jsonl": b""}
 

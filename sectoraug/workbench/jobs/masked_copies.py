@@ -22,7 +22,7 @@ from sectoraug.reading.clips import family_of
 from sectoraug.workbench.jobs.kept import KeptSector, kept_sector
 from sectoraug.workbench.jobs.masked_dicom import write_dicom
 from sectoraug.workbench.run.manifest import Entry
-from sectoraug.workbench.run.out_folder import remove, whole_file
+from sectoraug.workbench.run.out_folder import removed, whole_file
 from sectoraug.workbench.run.sources import Source
 
 Frames = Iterator[NDArray[np.uint8]]
@@ -42,12 +42,12 @@ class MaskClip:
     reviewed_only: bool = False
 
     def __call__(self, source: Source, sha256: str) -> list[Entry]:
-        path, stem = Path(source.path), f"clips/{sha256[:2]}/{sha256}"
-        for suffix in {_writer_for(path, n)[0] for n in (1, 2)}:
-            remove(Path(self.folder, stem + suffix))
+        path, shelf = Path(source.path), f"clips/{sha256[:2]}"
+        for copy in Path(self.folder, shelf).glob(f"{sha256}*"):
+            removed(Path(self.folder), copy)
         kept = self._kept(source, sha256)
         suffix, write = _writer_for(path, kept.frames)
-        name = stem + suffix
+        name = f"{shelf}/{sha256}{suffix}"
         masked = _Masked(path, kept)
         with whole_file(Path(self.folder), name) as part:
             write(part, masked, path, kept.frames)
@@ -62,12 +62,13 @@ class MaskClip:
         return [replace(entry, source=source.name, visit=source.visit, file=name, blackened_by=by)]
 
     def is_outdated(self, source: Source, ends: list[Entry]) -> bool:
-        """Whether a copy was made by other sectors than those that are kept now."""
+        """Whether a copy is gone, or was made by other sectors than those that are kept now."""
         end = ends[0]
         if end.file is None or end.sha256 is None:
             return False
-        with suppress(ValueError, OSError):
-            return self._kept(source, end.sha256).digest != end.blackened_by
+        with suppress(ValueError, OSError, TypeError):  # what cannot be read is not known to be the same
+            is_same = self._kept(source, end.sha256).digest == end.blackened_by
+            return not (is_same and Path(self.folder, end.file).exists())
         return True
 
     def _kept(self, source: Source, sha256: str) -> KeptSector:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,6 @@ def run(
     *,
     quality_at_least: float = 0.0,
     retry_failed: bool = False,
-    is_outdated: Callable[[Source, list[Entry]], bool] | None = None,
     progress: bool = True,
 ) -> Outcome:
     """Do a job for every source that the folder's manifest does not name yet.
@@ -80,15 +79,16 @@ def run(
     Killed at any time, the same call goes on: a clip is done once its line is in the manifest, and its file
     is in place before that. A clip whose process died is tried once more, alone, and then recorded as failed.
     What was refused is always tried again: a mask, a decision or an option may have changed. So are clips
-    with a drawn mask, which may have been drawn anew, and those that `is_outdated`, given a clip's last
-    entries, says it of.
+    with a drawn mask, which may have been drawn anew, and those whose last entries a job with `is_outdated`
+    calls so.
     """
+    is_outdated = getattr(job, "is_outdated", None)
     done = 0
     with only_writer(folder), Manifest(folder) as manifest:
         known = manifest.latest
         todo = [
             source
-            for source in track(sources, len(sources), "what is there", progress)
+            for source in track(sources, len(sources), "checking", progress)
             if not _is_whole(known.get(source.visit, []))
             or any(end.refused for end in known[source.visit])
             or source.drawn is not None

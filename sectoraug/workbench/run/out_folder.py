@@ -6,10 +6,10 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sectoraug.pool.disk import must_be_new, synced, under_way, writing_to
+from sectoraug.pool.disk import DiskError, must_be_new, synced, under_way, writing_to
 
 _PARTS = ".part"
 
@@ -61,7 +61,7 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
             for parent in reversed(target.relative_to(folder).parents):
                 (folder / parent).mkdir(mode=0o700, exist_ok=True)
             if target.is_dir():
-                shutil.rmtree(target)
+                removed(folder, target)
             part.replace(target)
         finally:
             if part.is_dir():
@@ -70,12 +70,21 @@ def whole_file(folder: Path, name: str) -> Iterator[Path]:
                 part.unlink(missing_ok=True)
 
 
-def remove(target: Path) -> None:
-    """Remove a file or folder, if it is there."""
-    if target.is_dir():
-        shutil.rmtree(target)
+def removed(folder: Path, target: Path) -> None:
+    """Remove a file or folder of this one, at once or not at all; DiskError where the system refuses."""
+    part = folder / _PARTS / secrets.token_hex(8)
+    try:
+        with suppress(FileNotFoundError):  # another process was faster
+            target.rename(part)
+    except OSError as error:
+        raise DiskError(
+            f"{target} cannot be removed ({error.strerror}); expected to be allowed to: close what shows it, "
+            "and start the same again."
+        ) from error
+    if part.is_dir():
+        shutil.rmtree(part, ignore_errors=True)
     else:
-        target.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -220,24 +220,38 @@ def test_finished_and_failed_copies_are_skipped_and_refused_ones_tried_again(tmp
 
 def test_a_copy_follows_its_mask(tmp_path: Path) -> None:
     clip, m, o = KINDS["folder of stills"](tmp_path), tmp_path / "m", tmp_path / "o"
-    keep_mask(m, clip, SECTOR)
     sources, _ = find_sources([clip], folders_are_clips=True)
-    job = MaskClip(str(m), str(o), 0.5)
 
-    def done_again() -> int:
-        return run(job, sources, o, _here, is_outdated=job.is_outdated, progress=False).done
+    def ends(quality_at_least: float = 0.5) -> tuple[int, bool]:
+        job = MaskClip(str(m), str(o), quality_at_least)
+        done = run(job, sources, o, _here, retry_failed=True, progress=False).done
+        return done, any((o / "clips").glob("*/*"))
 
-    def copy() -> Path:
-        return o / str(read_entries(o)[-1].file)
-
-    assert [done_again(), done_again()] == [1, 0]
+    keep_mask(m, clip, SECTOR)
+    assert [ends(), ends()] == [(1, True), (0, True)]
     narrower = SECTOR & (np.arange(SECTOR.shape[1]) < 30)
     keep_mask(m, clip, narrower)
-    assert [done_again(), done_again()] == [1, 0]
-    assert not sa.read_clip(copy())[:, ~narrower].any()
-    (old,) = {entry.file for entry in read_entries(o)}
+    assert [ends(), ends()] == [(1, True), (0, True)]
+    copy = o / str(read_entries(o)[-1].file)
+    assert not sa.read_clip(copy)[:, ~narrower].any()
+
+    manifest = o / "manifest.jsonl"  # as earlier versions wrote it
+    manifest.write_text(manifest.read_text().replace('"blackened_by"', '"note"'))
+    assert [ends(), ends()] == [(1, True), (0, True)]
+    copy.rename(tmp_path / "moved")
+    assert [ends(), ends()] == [(1, True), (0, True)]
+
+    assert ends(quality_at_least=0.9) == (0, False)
+    assert read_entries(o)[-1].refused
+    assert ends() == (1, True)
+    (picture,) = [path for path in m.glob("*.png") if path.stem == sha256_of(clip)]
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:30])
+    assert ends() == (0, False)
+    picture.write_bytes(whole)
+    assert ends() == (1, True)
+
     entry = latest_by_clip(m)[sha256_of(clip)][0]
     Journal(m).append([Change(entry.key, mask_digest(m / str(entry.file)), "out")], "hand", "test")
-    assert done_again() == 0
-    assert read_entries(o)[-1].refused
-    assert not (o / str(old)).exists(), "a copy by a mask that was sorted out since"
+    assert ends() == (0, False)
+    assert "sorted out" in str(read_entries(o)[-1].error)
