@@ -36,7 +36,7 @@ from sectoraug.sectors.clues.net import seen_by_net
 from sectoraug.sectors.clues.net_model import SectorNet
 
 GOOD, BAD = 0.95, 0.9
-UNSEEN = 7777  # seed of made-up screens that no training uses
+UNSEEN = 8765  # seed of made-up screens that no training uses
 
 
 @contextmanager
@@ -151,7 +151,7 @@ def main() -> None:
     )
     parser.add_argument("real", type=Path, nargs="+", help="folders with sectors.json (see real.py)")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "sector_net")
-    parser.add_argument("--made-up", type=int, default=400, help="how many made-up screens")
+    parser.add_argument("--made-up", type=int, default=1600, help="how many made-up screens")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -184,7 +184,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--real", type=Path, nargs="+", help="folders with sectors.json (see real.py)")
     parser.add_argument("--scenes", type=int, default=32000)
     parser.add_argument("--variations", type=int, default=8000, help="of the real pictures")
-    parser.add_argument("--steps", type=int, default=8000, help="on made-up screens; an eighth with real")
+    parser.add_argument("--steps", type=int, default=7200, help="on made-up screens; an eighth with real")
     parser.add_argument("--package", action="store_true", help="put the weights into the package")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "sector_net")
     return parser.parse_args()

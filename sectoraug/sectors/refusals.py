@@ -12,7 +12,7 @@ from sectoraug.sectors.outline.candidates import UNSURE, Candidate
 
 SMALLEST = 0.04  # share of the frame that a sector must cover
 _UNSURE_WHOLE = 0.3  # the same of a whole frame
-_GUESS = 0.02  # quality under which what the network sees is hardly more than a guess
+_GUESS = 0.005  # quality under which what the network sees is hardly more than a guess
 
 
 def refuse_noise(clip: ClipStatistics) -> None:
@@ -73,6 +73,6 @@ def refuse_unsure(quality: float) -> None:
     """Refuse what is hardly more than a guess."""
     if quality < _GUESS:
         raise SectorNotFound(
-            f"the network is unsure of this sector, with a quality of {quality:.2f}; expected at least "
+            f"the network is unsure of this sector, with a quality of {quality:.4f}; expected at least "
             f"{_GUESS}: draw it by hand."
         )

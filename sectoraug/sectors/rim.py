@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics
+from sectoraug.sectors.clues.surroundings import even, strokes_above
 
 _DIM, _BRIGHT = 8, 30  # grey levels
 _WRITTEN = 0.25  # probability of overlay from which on a pixel may be part of a stroke
-_STROKE, _STROKE_LEVEL = 0.02, 30  # of the longer side; grey levels above what is around
+_STROKE_LEVEL = 30  # grey levels above what is around
 _DEPTH = 2  # rims that a stroke may reach into a sector
 _MOSTLY, _LEAST_PX = 0.3, 3  # share of a stroke that lies outside, and how much of it
 _SURE = 0.7  # mean probability from which on a stroke need not lie outside
@@ -53,7 +54,7 @@ def without_strokes(
         overlay: (h, w), 0..1: the probability of overlay, of any size.
     """
     written = cv2.resize(overlay, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    flat = _even(grey, (1, 3)) | _even(grey, (3, 1))
+    flat = even(grey, (1, 3)) | even(grey, (3, 1))
     bars = ~sector & (flat & (grey > _DIM) | (written > _WRITTEN) & (grey > _BRIGHT))
     # The pixel beside a bar mixes both.
     bars = cv2.dilate(bars.view(np.uint8), np.ones((3, 3), np.uint8)) > 0
@@ -79,17 +80,9 @@ def _grown(burned: NDArray[np.bool_], rim: NDArray[np.bool_], grey: NDArray[np.u
     return padded[1:-1, 1:-1]
 
 
-def _even(grey: NDArray[np.uint8], window: tuple[int, int]) -> NDArray[np.bool_]:
-    """Where a pixel and its neighbours are of one level, as on bars and panels."""
-    square = np.ones(window, np.uint8)
-    return np.asarray(cv2.dilate(grey, square) == cv2.erode(grey, square), np.bool_)
-
-
 def _strokes(sector: NDArray[np.bool_], grey: NDArray[np.uint8], written: NDArray[Any]) -> NDArray[np.bool_]:
     """Strokes that reach into a sector from outside, or that the network is sure of."""
-    side = max(5, round(_STROKE * max(sector.shape))) | 1
-    thin = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, np.ones((side, side), np.uint8)) > _STROKE_LEVEL
-    strokes = (written > _WRITTEN) & thin
+    strokes = (written > _WRITTEN) & strokes_above(grey, _STROKE_LEVEL)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.view(np.uint8), connectivity=8)
     sizes = stats[:, cv2.CC_STAT_AREA]
     of = labels[strokes]

@@ -13,7 +13,7 @@ from sectoraug.reading.clips import to_grey
 from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
 from sectoraug.sectors.clues.bars import bars
-from sectoraug.sectors.clues.echoes import weigh
+from sectoraug.sectors.clues.echoes import still_response
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.net import Seen, seen_by_net
 from sectoraug.sectors.clues.oddities import doppler
@@ -31,7 +31,6 @@ _WHOLE = 0.985  # share of the frame from which on a sector is the frame
 _UNEXPLAINED = 0.06  # expected IoU that an outline may cost
 _PRECISION = 0.012  # of the longer side: how far off an edge the network's may lie
 _ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
-_LEVEL = 0.05, 3.0  # grey levels of motion and brightness
 _TWO_PIECES = -3.0  # log-odds of one sector where the network sees two pieces of one size
 _BAR = -4.0  # log-odds of what is flat
 _SLOPE, _BIAS = 2.39, -4.49
@@ -130,6 +129,6 @@ def _snapped(shape: SectorGeometry, fitted_at: tuple[int, ...], small: ClipStati
     """The outline at a picture's size, moved onto edges that lie within the network's precision."""
     size = small.mean.shape
     shape = shape.resized(fitted_at, size)
-    moved = refine(shape, weigh(small, *_LEVEL).response, (_PRECISION,))
+    moved = refine(shape, still_response(small), (_PRECISION,))
     a, b = (one.resized(size, fitted_at).rasterise((fitted_at[0], fitted_at[1])) for one in (shape, moved))
     return moved if (a & b).sum() > _ALIKE * (a | b).sum() else shape

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.sectors.clues.surroundings import even
+
 _EVEN, _RANGE = 1, 4  # grey levels within a pixel's surroundings, and within a bar
 _ABOVE, _BELOW = 8, 200  # grey levels above the darkest tenth, and below saturation
 _DARKEST = 0.1
@@ -22,8 +24,7 @@ def bars(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
         grey: (H, W).
     """
     floor = float(np.quantile(grey, _DARKEST))
-    even = cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, _AROUND) <= _EVEN
-    flat = even & (grey > floor + _ABOVE) & (grey < _BELOW)
+    flat = even(grey, within=_EVEN) & (grey > floor + _ABOVE) & (grey < _BELOW)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(flat.view(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA]
     boxes = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics, hull_region
+from sectoraug.sectors.clues.surroundings import even
 
 Plane = NDArray[np.float32]
 
@@ -75,11 +76,9 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
         echo_level: a pixel ever this many grey levels off the background echoes, unless its surroundings
             are all alike: bars and panels are flat, echoes never are.
     """
-    window = np.ones((3, 3), np.uint8)
-    flat = cv2.dilate(clip.brightest, window) == cv2.erode(clip.brightest, window)
     still = clip.difference <= motion_level
-    levels = np.bincount(clip.brightest[flat & still], minlength=256)
-    off = np.abs(clip.brightest.astype(np.float32) - float(np.argmax(levels)) * bool(levels.any()))
+    flat = even(clip.brightest)
+    off = _off_background(clip, flat & still)
     bright = (off > echo_level) & ~flat
     moving = ~still
     square = np.ones((_OPENING_PX, _OPENING_PX), np.uint8)
@@ -98,15 +97,31 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
     if static:
         weight[bright & (solid == 0)] = _THIN
     weight[moving] = 1.0
-    response = np.log1p(off / 6) + np.log1p(clip.difference / 0.25)
+    response = _response(clip, off)
     if not static:
         response[still] = 0
     return Evidence(
         weight,
-        cv2.blur(response.astype(np.float32), (3, 3)),
+        np.asarray(cv2.blur(response, (3, 3)), np.float32),
         off,
         pieces,
         moving,
         moving & (off > echo_level),
         moving_share,
     )
+
+
+def still_response(clip: ClipStatistics) -> Plane:
+    """(H, W): the response at the finest level of a clip that counts as still, so with all of it."""
+    off = _off_background(clip, even(clip.brightest) & (clip.difference <= _LEVELS[0][0]))
+    return np.asarray(cv2.blur(_response(clip, off), (3, 3)), np.float32)
+
+
+def _off_background(clip: ClipStatistics, flat: NDArray[np.bool_]) -> Plane:
+    """In grey levels: off the level that most of what is flat and still has."""
+    background = float(np.argmax(np.bincount(clip.brightest[flat], minlength=256)))
+    return np.asarray(np.abs(clip.brightest.astype(np.float32) - background), np.float32)
+
+
+def _response(clip: ClipStatistics, off: Plane) -> Plane:
+    return np.asarray(np.log1p(off / 6) + np.log1p(clip.difference / 0.25), np.float32)

@@ -19,9 +19,10 @@ Plane = NDArray[np.float32]
 
 _SURE = 4.0  # log-odds from which on a pixel counts no more
 # What an outline must explain more than a simpler one, as IoU: sides that differ, straight cuts.
-_LOPSIDED, _CUT = 0.003, 0.01
+_LOPSIDED, _CUT = 0.012, 0.01
 _EDGES = 0.15  # what a contrast of 1 all along an outline is worth, as IoU
 _NO_EDGE = 0.6  # the contrast that a whole frame counts as having
+_BEHIND = 0.1  # expected IoU: an outline so far behind the best is not fitted onto edges
 _REACH_PX = 4
 _THREAD_PX = 5
 _JUDGED_PX = 160  # longer side on which candidates are compared
@@ -49,19 +50,21 @@ def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely
         return None
     chance = probability(log_odds)
     whole = SectorGeometry.whole_frame(log_odds.shape)
-    found = search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE))
-    roughs: list[tuple[SectorGeometry, int | None]] = [(shape, None) for shape in found]
-    roughs += [(shape, number) for number, shape in enumerate(given)]
-    candidates: list[tuple[SectorGeometry, int | None]] = [(whole, None)]
-    for rough, origin in roughs:
-        candidates += [(rough, origin), (refine(rough, chance), origin)]
     small = at_most(chance, _JUDGED_PX)
     share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
 
-    def value(shape: SectorGeometry) -> float:
-        return expected_iou(shape.scaled(*share).rasterise(small.shape), small) + _worth(shape, chance)
+    def roughly(shape: SectorGeometry) -> float:
+        return expected_iou(shape.scaled(*share).rasterise(small.shape), small)
 
-    best, origin = max(candidates, key=lambda candidate: value(candidate[0]))
+    found = search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE))
+    roughs: list[tuple[SectorGeometry, int | None]] = [(shape, None) for shape in found]
+    roughs += [(shape, number) for number, shape in enumerate(given)]
+    explained = [roughly(shape) for shape, _ in roughs]
+    candidates: list[tuple[SectorGeometry, int | None]] = [(whole, None), *roughs]
+    for (rough, origin), expected in zip(roughs, explained, strict=True):
+        if expected > max(explained) - _BEHIND:
+            candidates.append((refine(rough, chance), origin))
+    best, origin = max(candidates, key=lambda one: roughly(one[0]) + _worth(one[0], chance))
     return Likely(named(best), expected_iou(best.rasterise(chance.shape), chance), origin)
 
 
