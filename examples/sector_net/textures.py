@@ -32,10 +32,14 @@ def echoes_in(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
 
 def dimmed(rng: Rng, echoes: Plane, shape: sa.SectorGeometry) -> Plane:
     """A picture (H, W) uint8 whose sector lost what depth, shadows or little gain swallow."""
-    maps = shape.cartesian_maps(echoes.shape, *_GRID)
-    loss = np.maximum(_NEPER * _darkness(rng, _GRID), 0)
-    loss = cv2.remap(loss, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    loss = _on_screen(np.maximum(_NEPER * _darkness(rng, _GRID), 0), shape, echoes.shape)
     return np.clip(echoes - loss, 0, 255).astype(np.uint8)
+
+
+def _on_screen(beams: Plane, shape: sa.SectorGeometry, size: Size) -> Plane:
+    """(H, W) of what lies along beams (depths, beams), the nearest of it outside the sector."""
+    maps = shape.cartesian_maps(size, *beams.shape)
+    return cv2.remap(beams, *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
@@ -51,8 +55,7 @@ def _texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
     shown = 128 * rng.uniform(0.5, 1.2) + rng.uniform(20, 60) * level
     picture = np.clip(shown, 0, 255) * rng.uniform(0.4, 1)
     picture = np.maximum(picture, _noise_floor(rng, grid))
-    maps = shape.cartesian_maps(size, *grid)
-    return cv2.remap(picture.astype(np.uint8), *maps, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return _on_screen(picture.astype(np.uint8), shape, size)
 
 
 def _tissue(rng: Rng, grid: Size) -> Plane:

@@ -1,7 +1,7 @@
 """Train the small network that finds the sector of a single frame, as it comes with the package.
 
     python examples/sector_net/train.py --scenes 400 --steps 40                   # a try, a minute
-    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package      # the shipped one, two hours
+    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package      # the shipped one, 1.5 hours
 
 1. Made-up screens (scenes.py): any outline, texture and overlay, dual views and strips, and frames of
    the phantom.
