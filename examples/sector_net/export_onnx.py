@@ -23,11 +23,13 @@ from torch import nn
 
 import sectoraug.sectors.clues.net_torch as net_torch
 from sectoraug.sectors.clues.net import SIDE_PX
+from sectoraug.sectors.clues.net_model import SectorNet
+from sectoraug.sectors.clues.net_overlay import OverlayNet
 
 CLUES = Path(net_torch.__file__).parent
 NETWORKS = {
-    net_torch.WEIGHTS: (net_torch.default_net, ["inside", "overlay", "single"]),
-    net_torch.OVERLAY_WEIGHTS: (net_torch.default_overlay_net, ["overlay"]),
+    net_torch.WEIGHTS: (SectorNet, ["inside", "overlay", "single"]),
+    net_torch.OVERLAY_WEIGHTS: (OverlayNet, ["overlay"]),
 }
 
 
@@ -95,7 +97,7 @@ def main() -> None:
     out = parser.parse_args().out
     for name, (model, outputs) in NETWORKS.items():
         if out is None:
-            write_graph(CLUES / name, model(), outputs)
+            write_graph(CLUES / name, net_torch.as_trained(model(), name), outputs)
         else:
             out.mkdir(parents=True, exist_ok=True)
             path = (CLUES / name).with_suffix(".onnx")

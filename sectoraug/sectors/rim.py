@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics
+from sectoraug.sectors.clues.pieces import pieces
 from sectoraug.sectors.clues.surroundings import even, strokes_above
 
 _DIM, _BRIGHT = 8, 30  # grey levels
@@ -83,8 +84,7 @@ def _grown(burned: NDArray[np.bool_], rim: NDArray[np.bool_], grey: NDArray[np.u
 def _strokes(sector: NDArray[np.bool_], grey: NDArray[np.uint8], written: NDArray[Any]) -> NDArray[np.bool_]:
     """Strokes that reach into a sector from outside, or that the network is sure of."""
     strokes = (written > _WRITTEN) & strokes_above(grey, _STROKE_LEVEL)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(strokes.view(np.uint8), connectivity=8)
-    sizes = stats[:, cv2.CC_STAT_AREA]
+    labels, sizes = pieces(strokes)
     of = labels[strokes]
     beyond = np.bincount(of, ~sector[strokes], len(sizes))
     crossing = (beyond >= _MOSTLY * sizes) & (beyond >= _LEAST_PX)

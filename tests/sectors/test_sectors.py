@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -123,7 +124,7 @@ def test_a_fit_survives_holes_noise_and_bad_starts(name: str) -> None:
     echo = sector & (rng.random(SIZE) < 0.8) | (rng.random(SIZE) < 0.03)
     echo[120:170, 140:185] = False
     weight = np.where(echo, 1, -0.5).astype(np.float32)
-    best = max(search(weight), key=lambda shape: weight[shape.rasterise(SIZE)].sum())
+    best = max(chain.from_iterable(search(weight)), key=lambda shape: weight[shape.rasterise(SIZE)].sum())
     assert iou(best.rasterise(SIZE), sector) > 0.93
     fine = refine(best, cv2.blur(echo.astype(np.float32), (3, 3)))
     assert iou(fine.rasterise(SIZE), sector) > 0.97

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sectoraug.sectors.clues.pieces import pieces
 from sectoraug.sectors.clues.surroundings import even
 
 _EVEN, _RANGE = 1, 4  # grey levels within a pixel's surroundings, and within a bar
@@ -25,13 +26,14 @@ def bars(grey: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     floor = float(np.quantile(grey, _DARKEST))
     flat = even(grey, within=_EVEN) & (grey > floor + _ABOVE) & (grey < _BELOW)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(flat.view(np.uint8), connectivity=4)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    boxes = stats[:, cv2.CC_STAT_WIDTH] * stats[:, cv2.CC_STAT_HEIGHT]
-    found = (areas > _LEAST_SHARE * grey.size) & (areas > _STRAIGHT * boxes)
-    found[0] = False
+    labels, areas = pieces(flat, 4)
+    found = areas > _LEAST_SHARE * grey.size
     for number in np.flatnonzero(found):
-        found[number] = np.ptp(grey[labels == number]) <= _RANGE
+        piece = labels == number
+        *_, width, height = cv2.boundingRect(piece.view(np.uint8))
+        found[number] = areas[number] > _STRAIGHT * width * height and np.ptp(grey[piece]) <= _RANGE
+    if not found.any():
+        return np.zeros_like(flat)
     inner = cv2.dilate(found[labels].view(np.uint8), _AROUND)
     side = 1 + 2 * round(_LINES * max(grey.shape))
     return np.asarray(cv2.morphologyEx(inner, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8)) > 0)

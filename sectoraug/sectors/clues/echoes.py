@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import ClipStatistics, hull_region
+from sectoraug.sectors.clues.pieces import pieces
 from sectoraug.sectors.clues.surroundings import even
 
 Plane = NDArray[np.float32]
@@ -83,16 +84,13 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
     moving = ~still
     square = np.ones((_OPENING_PX, _OPENING_PX), np.uint8)
     solid = cv2.morphologyEx((moving | bright).view(np.uint8), cv2.MORPH_OPEN, square)
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(solid)
-    areas = sizes[1:, cv2.CC_STAT_AREA]
-    large = np.zeros(count, np.bool_)
-    large[1:] = areas >= _SOLID_SHARE * areas.max(initial=1)
-    pieces = large[labels]
-    bright_pieces = pieces & bright
+    labels, areas = pieces(solid > 0)
+    kept = (areas >= _SOLID_SHARE * areas.max(initial=1))[labels]
+    bright_pieces = kept & bright
     moving_share = float((moving & bright_pieces).sum() / max(bright_pieces.sum(), 1))
     # In a clip that moves, still text speaks softly against; in a still, brightness is all there is.
     static = moving_share < _MOVES
-    weight = np.where(hull_region(pieces), np.float32(_DARK_BETWEEN), np.float32(_DARK))
+    weight = np.where(hull_region(kept), np.float32(_DARK_BETWEEN), np.float32(_DARK))
     weight[bright] = 1.0 if static else _DARK_BETWEEN
     if static:
         weight[bright & (solid == 0)] = _THIN
@@ -104,7 +102,7 @@ def weigh(clip: ClipStatistics, motion_level: float, echo_level: float) -> Evide
         weight,
         np.asarray(cv2.blur(response, (3, 3)), np.float32),
         off,
-        pieces,
+        kept,
         moving,
         moving & (off > echo_level),
         moving_share,

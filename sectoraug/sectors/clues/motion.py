@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from sectoraug.sectors.clues.pieces import pieces
+
 Plane = NDArray[np.float32]
 
 
@@ -106,7 +108,5 @@ def hull_region(filled: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _largest_piece(region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(region.view(np.uint8), connectivity=4)
-    if count < 2:
-        return region
-    return np.asarray(labels == 1 + np.argmax(sizes[1:, cv2.CC_STAT_AREA]), np.bool_)
+    labels, areas = pieces(region, 4)
+    return np.asarray(labels == np.argmax(areas), np.bool_) & region

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.echoes import Evidence
 from sectoraug.sectors.clues.motion import ClipStatistics
+from sectoraug.sectors.clues.pieces import pieces
 
 # Speckle is several pixels wide, so neighbours are alike; electronic or simulated noise is not.
 _LEAST_LIKENESS = 0.2
@@ -92,17 +93,15 @@ def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 def several_areas(evidence: Evidence) -> str:
     """What may keep an outline from fitting: large areas apart from each other; or ""."""
-    sizes = cv2.connectedComponentsWithStats(evidence.solid.view(np.uint8))[2][1:, cv2.CC_STAT_AREA]
+    _, sizes = pieces(evidence.solid)
     if (sizes >= _SECOND_SHARE * sizes.max(initial=1)).sum() < 2:
         return ""
     return ", and there are several areas, as in dual views and above M-mode or spectral strips"
 
 
 def _second_area(evidence: Evidence, inside: NDArray[np.bool_]) -> str:
-    count, labels, sizes, _ = cv2.connectedComponentsWithStats(evidence.solid.view(np.uint8))
-    areas = sizes[:, cv2.CC_STAT_AREA].astype(np.float64)
-    areas[0] = 0
-    covered = np.bincount(labels.ravel(), inside.ravel(), count)
+    labels, areas = pieces(evidence.solid)
+    covered = np.bincount(labels[inside], minlength=len(areas))
     beside = np.where(covered < 0.2 * areas, areas, 0)
     share = float(beside.max(initial=0) / max((areas - beside).max(initial=1), 1))
     if share >= _SECOND_SHARE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from math import exp
 
 import cv2
@@ -156,7 +157,7 @@ def best_candidate(
             found = [c for c in candidates if c.given is None]
             roughs = [c.shape for c in sorted(found, key=lambda c: -c.score)[:_KEPT]]
         else:
-            roughs = search(evidence.weight)
+            roughs = list(chain.from_iterable(search(evidence.weight)))
         if log_odds is not None and likely is not None:
             height, width = evidence.weight.shape
             roughs.append(likely.shape.scaled(width / log_odds.shape[1], height / log_odds.shape[0]))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from sectoraug.sectors.clues.motion import at_most
+from sectoraug.sectors.clues.pieces import pieces
 from sectoraug.sectors.outline.edges import edges
 from sectoraug.sectors.outline.fit import named, refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
@@ -39,6 +41,14 @@ class Likely:
     """Which of the outlines that were given it is, or comes from; None for what was found."""
 
 
+class _Judged(NamedTuple):
+    shape: SectorGeometry
+    expected: float
+    worth: float
+    """The expected IoU and what else speaks for it."""
+    given: int | None
+
+
 def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely | None:
     """The outline with the highest expected IoU; between nearly equals the clearer and the simpler one.
 
@@ -49,23 +59,30 @@ def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely
     if not (log_odds > 0).any():
         return None
     chance = probability(log_odds)
-    whole = SectorGeometry.whole_frame(log_odds.shape)
     small = at_most(chance, _JUDGED_PX)
     share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
+    most = expected_iou(small > 0.5, small)  # no outline promises more
 
-    def roughly(shape: SectorGeometry) -> float:
-        return expected_iou(shape.scaled(*share).rasterise(small.shape), small)
+    def judged(shape: SectorGeometry, origin: int | None) -> _Judged:
+        expected = expected_iou(shape.scaled(*share).rasterise(small.shape), small)
+        return _Judged(shape, expected, expected + _worth(shape, chance), origin)
 
-    found = search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE))
-    roughs: list[tuple[SectorGeometry, int | None]] = [(shape, None) for shape in found]
-    roughs += [(shape, number) for number, shape in enumerate(given)]
-    explained = [roughly(shape) for shape, _ in roughs]
-    candidates: list[tuple[SectorGeometry, int | None]] = [(whole, None), *roughs]
-    for (rough, origin), expected in zip(roughs, explained, strict=True):
-        if expected > max(explained) - _BEHIND:
-            candidates.append((refine(rough, chance), origin))
-    best, origin = max(candidates, key=lambda one: roughly(one[0]) + _worth(one[0], chance))
-    return Likely(named(best), expected_iou(best.rasterise(chance.shape), chance), origin)
+    def better(best: _Judged, shape: SectorGeometry, origin: int | None) -> _Judged:
+        rough = judged(shape, origin)
+        found = [best, rough]
+        if rough.expected > best.expected - _BEHIND:
+            found.append(judged(refine(shape, chance), origin))
+        return max(found, key=lambda one: one.worth)
+
+    best = judged(SectorGeometry.whole_frame(log_odds.shape), None)
+    for number, shape in enumerate(given):
+        best = better(best, shape, number)
+    for shapes in search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE)):
+        for shape in shapes:
+            best = better(best, shape, None)
+        if best.expected > most - _CUT:  # the less simple ones that follow can't be worth more
+            break
+    return Likely(named(best.shape), expected_iou(best.shape.rasterise(chance.shape), chance), best.given)
 
 
 def probability(log_odds: Plane) -> Plane:
@@ -104,6 +121,5 @@ def _worth(shape: SectorGeometry, chance: Plane) -> float:
 def second_share(inside: NDArray[np.bool_]) -> float:
     """The area of the second largest piece as a share of the largest; specks and threads do not count."""
     opened = cv2.morphologyEx(inside.view(np.uint8), cv2.MORPH_OPEN, np.ones((_THREAD_PX,) * 2, np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(opened, connectivity=4)
-    areas = np.sort(stats[1:, cv2.CC_STAT_AREA])
+    areas = np.sort(pieces(opened.view(np.bool_), 4)[1][1:])
     return float(areas[-2] / areas[-1]) if len(areas) > 1 else 0.0

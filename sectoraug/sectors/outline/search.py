@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import cv2
@@ -23,26 +24,29 @@ _ASIDE = np.array([-0.24, -0.12, 0.0, 0.12, 0.24])
 _FINER = ((0.5, 48), (0.25, 64), (0.12, 96), (0.06, 96))  # shares of the first step; longer sides
 
 
-def search(evidence: Plane) -> list[SectorGeometry]:
-    """The shapes inside which evidence (H, W) sums highest, on a coarse grid.
+def search(evidence: Plane) -> Iterator[list[SectorGeometry]]:
+    """The shapes inside which evidence (H, W) sums highest, on a coarse grid; the simplest first.
 
-    An upright ring segment (alike on both sides, as sectors are, so that one side can lie in the dark), a
-    free one, and a rectangle.
+    An upright ring segment (alike on both sides, as sectors are, so that one side can lie in the dark) and a
+    rectangle; then such a ring segment cut straight, and a free one.
     """
     height, width = evidence.shape
     small = _shrunk(evidence, _SEARCH_PX)
-    found = [ring for upright in (True, False) for ring in _search_rings(small, upright=upright)]
+    factors = width / small.shape[1], height / small.shape[0]
+
+    def enlarged(found: list[SectorGeometry]) -> list[SectorGeometry]:
+        return [shape.scaled(*factors) for shape in found]
+
     box = _search_box(small)
+    yield enlarged(_search_rings(small, upright=True) + ([] if box is None else [box]))
     if box is not None:
-        found.append(box)
         cut = box.rasterise(small.shape)
         positive = np.maximum(small, 0)
         if not cut.all() and positive[cut].sum() > _CUT_SHARE * positive.sum():
             # Straight cuts inside the image may go through a ring segment: beyond them nothing is known.
             rings = _search_rings(np.where(cut, small, np.float32(0)), upright=True)
-            found += [replace(ring, box_px=box.box_px) for ring in rings]
-    factors = width / small.shape[1], height / small.shape[0]
-    return [shape.scaled(*factors) for shape in found]
+            yield enlarged([replace(ring, box_px=box.box_px) for ring in rings])
+    yield enlarged(_search_rings(small, upright=False))
 
 
 def _shrunk(evidence: Plane, longest_px: int) -> Plane:
