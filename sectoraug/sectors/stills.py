@@ -14,6 +14,7 @@ from sectoraug.reading.regions import Region
 from sectoraug.sectors import refusals
 from sectoraug.sectors.clues.bars import bars
 from sectoraug.sectors.clues.echoes import still_response
+from sectoraug.sectors.clues.margins import margins
 from sectoraug.sectors.clues.motion import ClipStatistics, at_most
 from sectoraug.sectors.clues.net import Seen, seen_by_net
 from sectoraug.sectors.clues.oddities import doppler
@@ -33,6 +34,7 @@ _PRECISION = 0.012  # of the longer side: how far off an edge the network's may 
 _ALIKE = 0.96  # IoU of an outline with itself before it moved: by more it lost its edges
 _TWO_PIECES = -3.0  # log-odds of one sector where the network sees two pieces of one size
 _BAR = -4.0  # log-odds of what is flat
+_MARGIN = -2.0  # added to the log-odds of what is even along a whole border
 _SLOPE, _BIAS = 2.39, -4.49
 _FREE_FORM = -1.5
 
@@ -56,7 +58,7 @@ def sector_of_still(
     Raises:
         SectorNotFound: there is no sector, or none that stands out; the sentence says what there is.
     """
-    log_odds = _without_bars(seen.log_odds, small)
+    log_odds = _without_flat(seen.log_odds, to_grey(_middle(small)))
     seen = seen._replace(log_odds=log_odds)
     chance = probability(log_odds)
     free = largest(log_odds > 0)
@@ -100,15 +102,17 @@ def _middle(clip: ClipStatistics) -> NDArray[np.uint8]:
     return clip.samples[len(clip.samples) // 2][1]
 
 
-def _without_bars(log_odds: NDArray[np.float32], small: ClipStatistics) -> NDArray[np.float32]:
-    """(h, w), low where the frame, of any size, shows a flat bar.
+def _without_flat(log_odds: NDArray[np.float32], grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """(h, w), lower where the frame, of any size, shows a flat bar or an even margin.
 
-    Not asked of clips that move: their motion tells bars, and a codec's smooth echoes can be as flat.
+    Not asked of clips that move: their motion tells these, and a codec's smooth echoes can be as flat.
     """
-    flat = cv2.resize(
-        bars(to_grey(_middle(small))).view(np.uint8), log_odds.shape[::-1], interpolation=cv2.INTER_NEAREST
+    bar, margin = (
+        cv2.resize(flat.view(np.uint8), log_odds.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        for flat in (bars(grey), margins(grey))
     )
-    return np.where(flat > 0, np.minimum(log_odds, np.float32(_BAR)), log_odds)
+    lower = np.where(margin, log_odds + np.float32(_MARGIN), log_odds)
+    return np.where(bar, np.minimum(lower, np.float32(_BAR)), lower)
 
 
 def quality_of(expected: float, *, free_form: bool = False) -> float:
