@@ -12,6 +12,7 @@ from sectoraug.sectors.clues.motion import ClipStatistics
 from sectoraug.sectors.clues.parts import Part, clip_parts
 from sectoraug.sectors.estimate import SectorNotFound
 from sectoraug.sectors.outline.candidates import Candidate, best_candidate
+from sectoraug.sectors.outline.overlap import iou
 
 PARTS = ("one", "longest")
 FIT_PX = 640
@@ -105,5 +106,4 @@ def _outline(part: Part) -> Candidate:
 
 def _overlap(one: Candidate, other: Candidate) -> float:
     size = one.evidence.weight.shape
-    a, b = one.shape.rasterise(size), other.shape.rasterise(size)
-    return float((a & b).sum() / max((a | b).sum(), 1))
+    return iou(one.shape.rasterise(size), other.shape.rasterise(size))

@@ -25,6 +25,7 @@ from sectoraug.sectors.figures import figures
 from sectoraug.sectors.outline.fit import refine
 from sectoraug.sectors.outline.geometry import SectorGeometry
 from sectoraug.sectors.outline.likely import expected_iou, largest, most_likely, probability, second_share
+from sectoraug.sectors.outline.overlap import iou
 from sectoraug.sectors.rim import without_strokes
 
 _LOOK_PX = 256  # longer side on which outlines are fitted to it
@@ -134,5 +135,7 @@ def _snapped(shape: SectorGeometry, fitted_at: tuple[int, ...], small: ClipStati
     size = small.mean.shape
     shape = shape.resized(fitted_at, size)
     moved = refine(shape, still_response(small), (_PRECISION,))
-    a, b = (one.resized(size, fitted_at).rasterise((fitted_at[0], fitted_at[1])) for one in (shape, moved))
-    return moved if (a & b).sum() > _ALIKE * (a | b).sum() else shape
+    before, after = (
+        one.resized(size, fitted_at).rasterise((fitted_at[0], fitted_at[1])) for one in (shape, moved)
+    )
+    return moved if iou(before, after) > _ALIKE else shape

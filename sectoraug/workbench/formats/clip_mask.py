@@ -55,12 +55,6 @@ class ClipMask:
         return read_header(self.clip)
 
 
-def overlap(one: NDArray[np.uint8] | NDArray[np.bool_], other: NDArray[np.uint8]) -> float:
-    """Intersection over union of two masks of one size, 0..1."""
-    a, b = one != 0, other != 0
-    return float((a & b).sum() / max((a | b).sum(), 1))
-
-
 def only_sector(frames: NDArray[np.generic], path: Path) -> NDArray[np.uint8]:
     """The one sector of (T, H, W) labels, as (H, W) uint8 of 0/1.
 

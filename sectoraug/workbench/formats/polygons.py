@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 import sectoraug as sa
-from sectoraug.workbench.formats.clip_mask import overlap
+from sectoraug.sectors.outline.overlap import iou
 
 _EXPLAINED = 0.98  # least overlap of a mask with what its outline draws
 _SAGITTA_PX = 0.005  # most that a chord may leave its arc
@@ -28,7 +28,7 @@ def polygons_of(
     height, width = sector.shape
     if geometry is None or geometry.opening_rad >= pi:
         return edges_of(sector)
-    if overlap(geometry.rasterise((height, width)), sector) < _EXPLAINED:
+    if iou(geometry.rasterise((height, width)), sector) < _EXPLAINED:
         return edges_of(sector)
     return [_flat(outline_of(geometry, (height, width)))]
 

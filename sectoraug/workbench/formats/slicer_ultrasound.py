@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 import sectoraug as sa
 from sectoraug.reading.sizes import TooLarge, check_size
-from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut, overlap
+from sectoraug.sectors.outline.overlap import iou
+from sectoraug.workbench.formats.clip_mask import ClipMask, LeftOut
 from sectoraug.workbench.formats.instance import instance_uid, must_be_of
 
 SUFFIX = ".json"
@@ -32,7 +33,7 @@ def write(mask: ClipMask, part: Path) -> float:
     height, width = sector.shape
     geometry = mask.geometry or sa.fit_outline(sector)
     keys = keys_of(geometry)
-    common = overlap(_drawn(keys, (height, width)), sector)
+    common = iou(_drawn(keys, (height, width)), sector)
     if common < LEAST_OVERLAP:
         raise LeftOut("neither a fan nor a rectangle")
     about = {

@@ -81,6 +81,10 @@ class FindSector:
                 entries.append(_written(folder, name, entry, sector, count))
         return entries
 
+    def is_outdated(self, source: Source, ends: list[Entry]) -> bool:
+        """Whether a person drew a mask, maybe anew."""
+        return source.drawn is not None
+
     def _sector_or_why(self, group: Group, regions: tuple[Region, ...]) -> _Found:
         known = fitting(self.remembered, group.statistics)
         try:

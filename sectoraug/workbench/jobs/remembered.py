@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from sectoraug.reading.clips import open_clip
 from sectoraug.reading.stills import read_sector
 from sectoraug.sectors.clues.motion import ClipStatistics
@@ -17,6 +14,7 @@ from sectoraug.sectors.clues.parts import clip_statistics
 from sectoraug.sectors.clues.screen import Screen, screen_of
 from sectoraug.sectors.outline.drawn import fit_outline
 from sectoraug.sectors.outline.geometry import SectorGeometry
+from sectoraug.sectors.outline.overlap import iou
 from sectoraug.workbench.review.journal import Journal, verdict_on
 from sectoraug.workbench.run.manifest import Entry, latest_by_clip
 from sectoraug.workbench.run.sources import is_unchanged
@@ -100,18 +98,14 @@ def _outline(folder: Path, entry: Entry) -> SectorGeometry | None:
         return None
     if entry.geometry is not None:
         found = SectorGeometry.from_dict(entry.geometry)
-        if _iou(found.rasterise(sector.shape), sector) >= _OF_THE_MASK:
+        if iou(found.rasterise(sector.shape), sector) >= _OF_THE_MASK:
             return found
     drawn = fit_outline(sector)
-    return drawn if _iou(drawn.rasterise(sector.shape), sector) >= _OF_THE_MASK else None
+    return drawn if iou(drawn.rasterise(sector.shape), sector) >= _OF_THE_MASK else None
 
 
 def _equal(one: Remembered, other: Remembered) -> bool:
     if not other.fits(one.screen):
         return False
     a, b = (each.geometry.rasterise(each.screen.size) for each in (one, other))
-    return _iou(a, b) >= _EQUAL
-
-
-def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    return float((one & other).sum() / max(int((one | other).sum()), 1))
+    return iou(a, b) >= _EQUAL

@@ -78,11 +78,9 @@ def run(
 
     Killed at any time, the same call goes on: a clip is done once its line is in the manifest, and its file
     is in place before that. A clip whose process died is tried once more, alone, and then recorded as failed.
-    What was refused is always tried again: a mask, a decision or an option may have changed. So are clips
-    with a drawn mask, which may have been drawn anew, and those whose last entries a job with `is_outdated`
-    calls so.
+    What was refused is always tried again: a mask, a decision or an option may have changed. So is what the
+    job calls outdated.
     """
-    is_outdated = getattr(job, "is_outdated", None)
     done = 0
     with only_writer(folder), Manifest(folder) as manifest:
         known = manifest.latest
@@ -91,9 +89,8 @@ def run(
             for source in track(sources, len(sources), "checking", progress)
             if not _is_whole(known.get(source.visit, []))
             or any(end.refused for end in known[source.visit])
-            or source.drawn is not None
             or (retry_failed and any(end.error is not None for end in known[source.visit]))
-            or (is_outdated is not None and is_outdated(source, known[source.visit]))
+            or job.is_outdated(source, known[source.visit])
         ]
         for entries in track(_entries(job, todo, engine), len(todo), "clips", progress):
             manifest.append(entries)

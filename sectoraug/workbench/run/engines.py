@@ -23,13 +23,23 @@ from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
+from typing import Protocol
 
 from sectoraug.pool.disk import DiskError
 from sectoraug.workbench.run.manifest import Entry, SectorRefused
 from sectoraug.workbench.run.sources import Source, sha256_of
 
-Job = Callable[[Source, str], list[Entry]]
-"""Called with a source and the SHA-256 of its bytes; gives an entry, or one for each part of a clip."""
+
+class Job(Protocol):
+    """What is done for each clip of an archive."""
+
+    def __call__(self, source: Source, sha256: str) -> list[Entry]:
+        """Do it, given the SHA-256 of the clip's bytes; an entry, or one for each part of the clip."""
+
+    def is_outdated(self, source: Source, ends: list[Entry]) -> bool:
+        """Whether what was done, with these last entries, is to be done again."""
+
+
 Engine = Callable[[Job, Iterable[Source]], Iterator[tuple[Source, list[Entry] | None]]]
 
 TIMEOUT_S = 3600.0

@@ -15,8 +15,9 @@ from exchange_masks import SIZE, clip_mask, fans, rectangles
 from hypothesis import given, settings
 
 import sectoraug as sa
+from sectoraug.sectors.outline.overlap import iou
 from sectoraug.workbench.formats import slicer_ultrasound as slicer
-from sectoraug.workbench.formats.clip_mask import LeftOut, overlap
+from sectoraug.workbench.formats.clip_mask import LeftOut
 
 NOWHERE = Path("nowhere")
 FAN: dict[str, Any] = {
@@ -65,7 +66,7 @@ def test_an_outline_comes_back_to_the_last_digit(fan: sa.SectorGeometry) -> None
         assert np.array_equal(slicer.read(file, NOWHERE), sector)
         del about[slicer.OURS]  # as their reader sees it
         file.write_text(json.dumps(about))
-        assert overlap(slicer.read(file, NOWHERE), sector) == common >= slicer.LEAST_OVERLAP
+        assert iou(slicer.read(file, NOWHERE), sector) == common >= slicer.LEAST_OVERLAP
 
 
 @settings(max_examples=40, deadline=None)
@@ -88,7 +89,7 @@ def test_a_rectangle_is_theirs_bit_for_bit(rectangle: sa.SectorGeometry) -> None
 def test_their_fan_is_drawn_as_theirs(tmp_path: Path, keys: dict[str, Any]) -> None:
     for about in (keys, {"SOPInstanceUID": "1.2", "MaskConfig": keys}):
         (tmp_path / "a.json").write_text(json.dumps(about))
-        assert overlap(slicer.read(tmp_path / "a.json", NOWHERE), drawn_by_slicer(keys)) > 0.98
+        assert iou(slicer.read(tmp_path / "a.json", NOWHERE), drawn_by_slicer(keys)) > 0.98
 
 
 def test_what_was_moved_in_slicer_counts(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ def test_what_was_moved_in_slicer_counts(tmp_path: Path) -> None:
 def test_a_drawn_mask_gets_the_outline_that_fits(tmp_path: Path) -> None:
     sector = sa.phantom.make_clip(frames=2, size=(240, 320)).sector
     assert slicer.write(clip_mask(tmp_path, sector), tmp_path / "a.json") > 0.93
-    assert overlap(slicer.read(tmp_path / "a.json", NOWHERE), sector.astype(np.uint8)) > 0.97
+    assert iou(slicer.read(tmp_path / "a.json", NOWHERE), sector.astype(np.uint8)) > 0.97
 
 
 def test_other_shapes_are_left_out(tmp_path: Path) -> None:
