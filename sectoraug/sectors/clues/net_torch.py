@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any, TypeVar, cast
@@ -19,7 +18,6 @@ from sectoraug.sectors.clues.net_overlay import OverlayNet
 
 Net = TypeVar("Net", bound=nn.Module)
 WEIGHTS, OVERLAY_WEIGHTS = "sector_net.safetensors", "overlay_net.safetensors"
-_IMPORTED_BY = os.getpid()
 
 
 def sector_logits(seen: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
@@ -34,16 +32,8 @@ def overlay_logits(seen: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _answered(model: nn.Module, seen: NDArray[np.float32]) -> Any:
-    _keep_to_own_threads(os.getpid())
     with torch.inference_mode():
         return model(torch.from_numpy(seen).contiguous(memory_format=torch.channels_last))
-
-
-@cache
-def _keep_to_own_threads(process: int) -> None:
-    # A fork has none of its parent's threads, and torch would wait for them for ever.
-    if process != _IMPORTED_BY:
-        torch.set_num_threads(1)
 
 
 @cache

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sectoraug import checks
 from sectoraug.reading.clips import to_grey
 from sectoraug.sectors.clues.motion import ClipStatistics
+from sectoraug.sectors.forks import keep_to_own_thread
 
 _SAMPLES = 8
 _COARSE_PX = 32  # side of the picture in which changes are looked for: speckle is finer
@@ -104,6 +105,7 @@ def clip_parts(frames: Iterable[Any], *, most: int = _MOST_PARTS) -> list[Part]:
             f"frames is {checks.describe(frames)}; expected a clip (T, H, W) or (T, H, W, 3): "
             "use sector_from_image for a still."
         )
+    keep_to_own_thread()
     parts: list[Part] = []
     seen: list[NDArray[np.float32]] = []  # the last coarse picture of each part
     at = 0
