@@ -25,6 +25,7 @@ _LOPSIDED, _CUT = 0.012, 0.01
 _EDGES = 0.15  # what a contrast of 1 all along an outline is worth, as IoU
 _NO_EDGE = 0.6  # the contrast that a whole frame counts as having
 _BEHIND = 0.1  # expected IoU: an outline so far behind the best is not fitted onto edges
+_EXPLAINED = 0.005  # expected IoU short of the highest possible from which on no other kind is looked for
 _REACH_PX = 4
 _THREAD_PX = 5
 _JUDGED_PX = 160  # longer side on which candidates are compared
@@ -80,7 +81,7 @@ def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely
     for shapes in search(np.clip(log_odds, -_SURE, _SURE) / np.float32(_SURE)):
         for shape in shapes:
             best = better(best, shape, None)
-        if best.expected > most - _CUT:  # the less simple ones that follow can't be worth more
+        if best.expected > most - _EXPLAINED:  # the less simple ones that follow could hardly be worth more
             break
     return Likely(named(best.shape), expected_iou(best.shape.rasterise(chance.shape), chance), best.given)
 
