@@ -64,7 +64,7 @@ def _ring(rng: Rng, kind: str, height: int, width: int) -> sa.SectorGeometry:
         first, top = rng.uniform(0.8, 3), rng.uniform(0, 0.3)
         top -= first
     start, end = -half, half
-    if kind != "trapezoid" and rng.random() < 0.25:
+    if kind != "trapezoid" and rng.random() < 0.15:
         if rng.random() < 0.5:  # steered
             turn = rng.normal(0, 0.2)
             start, end = start + turn, end + turn

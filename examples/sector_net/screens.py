@@ -99,13 +99,13 @@ def bar(rng: Rng, screen: Plane) -> None:
 
 
 def beats(rng: Rng, size: Size, level: float, high: float) -> Plane:
-    """(n, 2) points of an electrocardiogram around a row."""
-    width = size[1]
+    """(n, 2) points of an electrocardiogram around a row; one in four is of nobody, so flat."""
+    width, high = size[1], high * (rng.random() > 0.25)
     x = np.arange(width)
     beat = rng.uniform(0.06, 0.35) * width
     phase = ((x + rng.uniform(0, beat)) % beat) / beat
     y = level - high * (np.exp(-(((phase - 0.3) / 0.03) ** 2)) + 0.2 * np.exp(-(((phase - 0.6) / 0.1) ** 2)))
-    y += rng.normal(0, 0.5, width)
+    y += rng.normal(0, 0.5, width) * (high > 0)
     return np.stack([x, y], 1)[: int(rng.integers(width // 3, width))].astype(np.int32)
 
 

@@ -49,7 +49,7 @@ def _texture(rng: Rng, shape: sa.SectorGeometry, size: Size) -> Plane:
     level += _speckle(rng, grid) * rng.uniform(0.2, 1.1)
     if rng.random() < 0.4:  # bright reflectors
         level += rng.uniform(1, 3) * (smooth(rng, grid, *rng.integers(4, 30, 2)) > 1.8)
-    if rng.random() < 0.15:  # the skin
+    if rng.random() < (0.5 if shape.kind == "phased" else 0.15):  # the skin, or a bright apex
         depth = np.linspace(0, 1, grid[0], dtype=np.float32)[:, None]
         level += rng.uniform(2, 8) * np.exp(-depth / rng.uniform(0.01, 0.05))
     shown = 128 * rng.uniform(0.5, 1.2) + rng.uniform(20, 60) * level

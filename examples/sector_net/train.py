@@ -1,7 +1,8 @@
 """Train the small network that finds the sector of a single frame, as it comes with the package.
 
     python examples/sector_net/train.py --scenes 400 --steps 40                   # a try, a minute
-    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package      # the shipped one, 1.5 hours
+    python examples/sector_net/train.py --real FOLDER [FOLDER ...] --package      # 1.5 hours
+    python examples/sector_net/train.py --begin FIRST/made-up.safetensors --seed 2 ...  # on from there
 
 1. Made-up screens (scenes.py): any outline, texture and overlay, dual views and strips, and frames of
    the phantom.
@@ -168,7 +169,7 @@ def with_real(out: Path, steps: int, made_up: Parts, real: Real, begin: Path) ->
 
     def learn(left_out: list[str], seed: int, title: str) -> Callable[[SectorNet], None]:
         parts = [*made_up, real.without(left_out)]
-        return lambda model: train(model, parts, Plan(steps // 8, 1.5e-3, seed), title)
+        return lambda model: train(model, parts, Plan(steps, 1.5e-3, seed), title)
 
     last = trained(out / "all.safetensors", SectorNet(), begin, learn([], 9, "all sources"))
     for fold, left_out in enumerate(folds(real.drawn)):
@@ -184,7 +185,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--real", type=Path, nargs="+", help="folders with sectors.json (see real.py)")
     parser.add_argument("--scenes", type=int, default=32000)
     parser.add_argument("--variations", type=int, default=8000, help="of the real pictures")
-    parser.add_argument("--steps", type=int, default=7200, help="on made-up screens; an eighth with real")
+    parser.add_argument("--seed", type=int, default=0, help="of the made-up screens")
+    parser.add_argument("--steps", type=int, default=7200, help="on made-up screens")
+    parser.add_argument("--steps-with-real", type=int, default=900)
+    parser.add_argument("--begin", type=Path, help="weights that never saw a real picture, to learn on from")
     parser.add_argument("--package", action="store_true", help="put the weights into the package")
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "output" / "sector_net")
     return parser.parse_args()
@@ -196,18 +200,18 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
 
     def made_up(i: int) -> Scene:
-        return (phantom_scene if i % 8 == 0 else scene)(np.random.default_rng([0, i]))
+        return (phantom_scene if i % 8 == 0 else scene)(np.random.default_rng([arguments.seed, i]))
 
     scenes = Bank(out / "scenes", arguments.scenes, made_up, workers=2)
     cv2.imwrite(str(out / "scenes.png"), contact_sheet(scenes, 10, 4))
     parts: Parts = [(scenes, np.arange(arguments.scenes))]
     torch.manual_seed(0)
     begin = out / "made-up.safetensors"
-    first = Plan(arguments.steps, 3e-3, 1)
-    last = trained(begin, SectorNet(), None, lambda m: train(m, parts, first, "made-up screens"))
+    first = Plan(arguments.steps, 3e-3 if arguments.begin is None else 2e-3, 1 + arguments.seed)
+    last = trained(begin, SectorNet(), arguments.begin, lambda m: train(m, parts, first, "made-up screens"))
     if arguments.real is not None:
         real = Real(arguments.real, out, arguments.variations)
-        last = with_real(out, arguments.steps, parts, real, begin)
+        last = with_real(out, arguments.steps_with_real, parts, real, begin)
         parts.append(real.without(MARKED))
     torch.manual_seed(0)
     plan = Plan(max(arguments.steps * 9 // 40, 1), 4e-3, 3, batch=24)
