@@ -62,7 +62,7 @@ def most_likely(log_odds: Plane, given: Sequence[SectorGeometry] = ()) -> Likely
     chance = probability(log_odds)
     small = at_most(chance, _JUDGED_PX)
     share = small.shape[1] / chance.shape[1], small.shape[0] / chance.shape[0]
-    most = expected_iou(small > 0.5, small)  # no outline promises more
+    most = expected_iou(small > 0.5, small)  # no outline promises much more
 
     def judged(shape: SectorGeometry, origin: int | None) -> _Judged:
         expected = expected_iou(shape.scaled(*share).rasterise(small.shape), small)
