@@ -137,7 +137,7 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
 def write(name: str, result: dict[str, Any], device: str = "cpu") -> Path:
     """Keep a result as results/NAME.json, with its machine, its commit, and the files that it depends on.
 
-    Those are the script and what it imported of the package.
+    Those are the script and what it imported of the package; where networks were used, their weights.
 
     Raises:
         SystemExit: one of these files is not as committed.
@@ -145,7 +145,10 @@ def write(name: str, result: dict[str, Any], device: str = "cpu") -> Path:
     imported = [key for key in sys.modules if key.startswith("sectoraug.")]
     package = [ROOT / key.replace(".", "/") for key in imported]
     modules = [path / "__init__.py" if path.is_dir() else path.with_suffix(".py") for path in package]
-    names = sorted(str(path.relative_to(ROOT)) for path in [*modules, Path(sys.argv[0]).resolve()])
+    weights = [
+        file for path in modules if path.stem == "net_torch" for file in path.parent.glob("*.safetensors")
+    ]
+    names = sorted(str(path.relative_to(ROOT)) for path in [*modules, *weights, Path(sys.argv[0]).resolve()])
     changed = _git("status", "--porcelain", "--", *names)
     if changed:
         raise SystemExit(
@@ -163,10 +166,8 @@ def write(name: str, result: dict[str, Any], device: str = "cpu") -> Path:
 
 def fingerprint(path: Path) -> str:
     """A hash of a file; of a Python file without comments, docstrings, spaces and line breaks."""
-    text = path.read_text()
-    if path.suffix == ".py":
-        text = _code_alone(text)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+    content = _code_alone(path.read_text()).encode() if path.suffix == ".py" else path.read_bytes()
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _code_alone(source: str) -> str:

@@ -66,6 +66,13 @@ def test_benchmark_results_are_of_this_code(benchmarks: Path, result: Path) -> N
     )
 
 
+@pytest.mark.parametrize("result", RESULTS, ids=[path.stem for path in RESULTS])
+def test_results_of_networks_depend_on_their_weights(result: Path) -> None:
+    files = json.loads(result.read_text())["files"]
+    networks = "sectoraug/sectors/clues/net_torch.py" in files
+    assert ("sectoraug/sectors/clues/sector_net.safetensors" in files) is networks
+
+
 def test_comments_and_docstrings_make_no_result_stale(benchmarks: Path, tmp_path: Path) -> None:
     from timing import fingerprint
 
