@@ -23,7 +23,7 @@ PANELS_AND_FACTS = {
     "focus": (12, [r"without: accuracy [1-4]\d%, %E [1-3]?\d,", r"BackMix: accuracy [5-9]\d%, %E [5-9]\d,"]),
     "geometry": (
         2,
-        [r"phased, quality 0\.[5-9]\d: -4[23]\.\d to 4[23]\.\d degrees", r"there and back: [01]\.\d\d"],
+        [r"phased, quality 0\.[67]\d: -4[23]\.\d to 4[23]\.\d degrees", r"there and back: [01]\.\d\d"],
     ),
     "landmarks": (2, [r"^5: row \d+, column \d+, moves [1-9]"]),
     "phantom": (5, ["the same inside the sectors: True", "shortcut=1: 100% of"]),
